@@ -1,0 +1,207 @@
+#include "net/child_process.hpp"
+
+#include "base/deadline.hpp"
+#include "base/error.hpp"
+
+#include <boost/asio/post.hpp>
+#include <fmt/format.h>
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace botburrow::net {
+
+namespace asio = boost::asio;
+
+namespace {
+
+/// A killed child ends within this, unless the kernel itself is stuck in it.
+constexpr int kKilledWithinMs = 100;
+/// More than a pipe can hold: a writer that goes on has not ended.
+constexpr std::size_t kPipeBytesMax = 1u << 20;
+
+// A pipe has no MSG_NOSIGNAL. The signal goes to the thread that writes, so it is held back here
+// and taken away; the process's handling of it is not ours to change.
+class NoSigpipe {
+ public:
+  NoSigpipe() {
+    ::sigemptyset(&sigpipe_);
+    ::sigaddset(&sigpipe_, SIGPIPE);
+    sigset_t pending;
+    ::sigpending(&pending);
+    was_pending_ = ::sigismember(&pending, SIGPIPE) == 1;
+    if (!was_pending_) ::pthread_sigmask(SIG_BLOCK, &sigpipe_, &before_);
+  }
+  ~NoSigpipe() {
+    if (was_pending_) return;
+    const timespec now{};
+    while (::sigtimedwait(&sigpipe_, nullptr, &now) < 0 && errno == EINTR) {
+    }
+    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  NoSigpipe(const NoSigpipe&) = delete;
+  NoSigpipe& operator=(const NoSigpipe&) = delete;
+
+ private:
+  sigset_t sigpipe_{};
+  sigset_t before_{};
+  bool was_pending_ = false;
+};
+
+/// Bytes written, 0 when the pipe is full, or nothing: see errno.
+std::optional<std::size_t> write_now(int fd, std::string_view bytes) {
+  ssize_t put = 0;
+  int failure = 0;
+  {
+    const NoSigpipe held_back;
+    put = ::write(fd, bytes.data(), bytes.size());
+    failure = errno;
+  }
+  if (put >= 0) return static_cast<std::size_t>(put);
+  if (failure == EAGAIN || failure == EINTR) return 0;
+  errno = failure;
+  return {};
+}
+
+ExitStatus status_of(const siginfo_t& info) {
+  if (info.si_code == CLD_EXITED) return {.code = info.si_status};
+  return {.code = -1, .signal = info.si_status};
+}
+
+bool ended_within(int pidfd, int milliseconds) {
+  pollfd ready{.fd = pidfd, .events = POLLIN, .revents = 0};
+  return ::poll(&ready, 1, milliseconds) == 1;
+}
+
+}  // namespace
+
+ChildProcess::ChildProcess(asio::any_io_executor executor, SpawnedChild child)
+    : executor_(executor),
+      pid_(child.pid),
+      pidfd_(executor, child.pidfd.release()),
+      out_(executor, child.out.release()),
+      err_(executor, child.err.release()) {
+  if (child.in.get() >= 0) {
+    in_ = std::make_shared<Descriptor>(executor, child.in.release());
+    in_->native_non_blocking(true);
+  }
+  out_.native_non_blocking(true);
+  err_.native_non_blocking(true);
+}
+
+ChildProcess::~ChildProcess() {
+  if (reaped_) return;
+  signal_group(SIGKILL);
+  if (ended_within(pidfd_.native_handle(), kKilledWithinMs)) {
+    reap();
+    return;
+  }
+  auto late = std::make_shared<Descriptor>(std::move(pidfd_));
+  late->async_wait(Descriptor::wait_read, [late](const boost::system::error_code&) {
+    siginfo_t ignored{};
+    ::waitid(P_PIDFD, static_cast<id_t>(late->native_handle()), &ignored, WEXITED | WNOHANG);
+  });
+}
+
+bool ChildProcess::look() {
+  if (status_) return true;
+  siginfo_t info{};
+  const auto fd = static_cast<id_t>(pidfd_.native_handle());
+  if (::waitid(P_PIDFD, fd, &info, WEXITED | WNOHANG | WNOWAIT) != 0) {
+    // ECHILD: somebody let the kernel reap our children; how it ended is lost.
+    if (errno != EINTR) status_ = ExitStatus{};
+  } else if (info.si_pid != 0) {
+    status_ = status_of(info);
+  }
+  return status_.has_value();
+}
+
+void ChildProcess::reap() {
+  siginfo_t ignored{};
+  while (::waitid(P_PIDFD, static_cast<id_t>(pidfd_.native_handle()), &ignored, WEXITED) != 0 &&
+         errno == EINTR) {
+  }
+  reaped_ = true;
+}
+
+Task<ExitStatus> ChildProcess::wait() {
+  while (!look())
+    co_await pidfd_.async_wait(Descriptor::wait_read, asio::use_awaitable);
+  co_return *status_;
+}
+
+Task<> ChildProcess::write_stdin(std::string bytes) {
+  const auto in = in_;
+  std::string_view left = bytes;
+  while (!left.empty()) {
+    if (!in || !in->is_open()) throw Error(errc::io, "stdin of the child is closed");
+    const auto put = write_now(in->native_handle(), left);
+    if (!put) throw Error(errc::io, fmt::format("writing to the child: {}", ::strerror(errno)));
+    left.remove_prefix(*put);
+    if (*put == 0) co_await in->async_wait(Descriptor::wait_write, asio::use_awaitable);
+  }
+}
+
+void ChildProcess::close_stdin() {
+  if (!in_) return;
+  boost::system::error_code ignored;
+  in_->close(ignored);
+  in_.reset();
+}
+
+Task<std::string> ChildProcess::read(Descriptor& from, std::size_t max) {
+  std::string bytes(max, '\0');
+  boost::system::error_code failure;
+  const auto got = co_await from.async_read_some(
+      asio::buffer(bytes), asio::redirect_error(asio::use_awaitable, failure));
+  if (failure && failure != asio::error::eof) throw boost::system::system_error(failure);
+  bytes.resize(got);
+  co_return bytes;
+}
+
+void ChildProcess::drain(Descriptor& from, OutputCapture& into) {
+  std::array<char, 16 * 1024> buffer;
+  for (std::size_t total = 0; total < kPipeBytesMax;) {
+    const auto got = ::read(from.native_handle(), buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return;
+    into.append({buffer.data(), static_cast<std::size_t>(got)});
+    total += static_cast<std::size_t>(got);
+  }
+}
+
+void ChildProcess::signal_group(int signal) {
+  if (!reaped_) ::kill(-pid_, signal);
+}
+
+Task<ExitStatus> ChildProcess::terminate(std::chrono::nanoseconds grace) {
+  if (!look()) {
+    signal_group(SIGTERM);
+    // A stopped child could not hear it.
+    signal_group(SIGCONT);
+    try {
+      co_await with_deadline("the child", Deadline::in(grace), wait());
+    } catch (const Error&) {
+      // Time is up; what follows asks no more.
+    }
+  }
+  if (!reaped_) {
+    signal_group(SIGKILL);
+    co_await wait();
+    reap();
+  }
+  co_return *status_;
+}
+
+std::unique_ptr<Process> Process::spawn(asio::any_io_executor executor, ProcessOptions options) {
+  return std::make_unique<ChildProcess>(std::move(executor), spawn_child(options));
+}
+
+}  // namespace botburrow::net

@@ -1,0 +1,78 @@
+#include "net/service_routes.hpp"
+
+#include "base/hash.hpp"
+#include "base/json.hpp"
+#include "base/version.hpp"
+
+#include <boost/json.hpp>
+
+#include <memory>
+
+namespace botburrow::net {
+namespace {
+
+ServerResponse json_answer(int status, const json::value& body) {
+  return ServerResponse::json(status, to_json(body));
+}
+
+ServerResponse health(const ServiceFacts& facts) {
+  if (const auto reason = facts.unhealthy())
+    return json_answer(503, {{"status", "unhealthy"}, {"reason", *reason}});
+  return json_answer(200, {{"status", "healthy"}});
+}
+
+ServerResponse ready(const ServiceFacts& facts) {
+  if (const auto reason = facts.not_ready())
+    return json_answer(503, {{"status", "not_ready"}, {"reason", *reason}});
+  return json_answer(200, {{"status", "ready"}});
+}
+
+ServerResponse about(const ServiceFacts& facts) {
+  return json_answer(200, {{"service", facts.name},
+                           {"version", std::string(version())},
+                           {"commit", std::string(commit())},
+                           {"status", facts.unhealthy() ? "unhealthy" : "healthy"}});
+}
+
+bool may_invalidate(const ServiceFacts& facts, const ServerRequest& request) {
+  if (facts.webhook_key.empty()) return request.peer_is_loopback;
+  return equal_in_constant_time(request.header("authorization").value_or(""),
+                                "Bearer " + facts.webhook_key.reveal());
+}
+
+Task<ServerResponse> invalidate(std::shared_ptr<const ServiceFacts> facts, ServerRequest request) {
+  if (!may_invalidate(*facts, request)) {
+    co_return json_answer(401, {{"detail", "send Authorization: Bearer WEBHOOK_KEY"},
+                                {"error", "unauthorized"},
+                                {"code", "unauthorized"}});
+  }
+  const auto agent = request.query_value("agent").value_or("");
+  co_await facts->invalidate(agent);
+  co_return json_answer(200, {{"status", "ok"}, {"invalidated", agent.empty() ? "all" : agent}});
+}
+
+}  // namespace
+
+void add_service_routes(HttpServer& server, ServiceFacts given, Metrics& metrics) {
+  const auto facts = std::make_shared<const ServiceFacts>(std::move(given));
+  const auto get = [&](std::string path, ServerResponse (*answer)(const ServiceFacts&)) {
+    server.route("GET", std::move(path), [facts, answer](ServerRequest) -> Task<ServerResponse> {
+      co_return answer(*facts);
+    });
+  };
+  get("/", about);
+  get("/api/v1/health", about);
+  get("/health", health);
+  get("/ready", ready);
+  server.route("GET", "/metrics", [&metrics](ServerRequest) -> Task<ServerResponse> {
+    co_return ServerResponse::text(200, metrics.expose(),
+                                   "text/plain; version=0.0.4; charset=utf-8");
+  });
+  if (!facts->invalidate) return;
+  for (const auto* path : {"/api/v1/cache/invalidate", "/invalidate"}) {
+    server.route("POST", path,
+                 [facts](ServerRequest request) { return invalidate(facts, std::move(request)); });
+  }
+}
+
+}  // namespace botburrow::net
