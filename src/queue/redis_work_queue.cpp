@@ -1,0 +1,532 @@
+#include "queue/redis_work_queue.hpp"
+
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "net/redis.hpp"
+#include "queue/breaker.hpp"
+#include "queue/item_text.hpp"
+#include "queue/scripts.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace botburrow::queue {
+
+using net::Redis;
+using net::RedisReply;
+using std::chrono::seconds;
+
+namespace {
+
+constexpr std::size_t kEnqueueItemsMax = 1000;
+constexpr std::size_t kEnqueueBytesMax = 8u << 20;
+constexpr std::size_t kReasonBytesMax = 200;
+constexpr seconds kHubAwayDelay{5};
+
+bool is_plain_id(std::string_view id) {
+  const auto is_plain = [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-';
+  };
+  return !id.empty() && id.size() <= 128 && std::ranges::all_of(id, is_plain);
+}
+
+void check_ids(const ClaimRequest& request) {
+  if (!is_plain_id(request.runner_id.str())) {
+    throw Error(errc::invalid_argument,
+                fmt::format("runner id \"{}\": use 1 to 128 of A-Z a-z 0-9 . _ -",
+                            utf8_prefix(request.runner_id.str(), 200)));
+  }
+  if (!is_plain_id(request.activation_id.str()) || request.activation_id.str() == "results") {
+    throw Error(errc::invalid_argument, fmt::format("activation id \"{}\": use a UUID",
+                                                    utf8_prefix(request.activation_id.str(), 200)));
+  }
+}
+
+void check(const WorkItem& item) {
+  if (!valid_agent_id(item.agent_id.str()) || !valid_agent_id(item.agent_name)) {
+    throw Error(
+        errc::invalid_argument,
+        fmt::format("agent \"{}\" (name \"{}\"): id and name must be 1 to {} bytes of UTF-8 "
+                    "without control characters",
+                    valid_utf8(utf8_prefix(item.agent_id.str(), 200)),
+                    valid_utf8(utf8_prefix(item.agent_name, 200)), kAgentIdBytesMax));
+  }
+}
+
+std::string outbox_text(const OutboxEntry& entry) {
+  return ObjectText()
+      .add("agent_id", entry.agent_id.str())
+      .add("path", entry.path)
+      .add_raw("body", entry.body.empty() ? "{}" : entry.body)
+      .done();
+}
+
+void append_outbox(Redis::Args& args, const std::optional<OutboxEntry>& entry) {
+  args.push_back(entry ? entry->key : "");
+  args.push_back(entry ? outbox_text(*entry) : "");
+}
+
+Fence fence_of(const RedisReply& generation, const RedisReply& counter) {
+  return {.generation = number_of(generation), .counter = number_of(counter)};
+}
+
+Claim read_claim(const RedisReply::Array& fields, const RunnerId& runner) {
+  const auto text = [&fields](std::size_t i) { return text_of_reply(fields.at(i)); };
+  const std::string lane = text(0);
+  Claim claim{.item = {.agent_id = AgentId(text(7)),
+                       .agent_name = text(8),
+                       .task_type = parse_task_type(text(9)).value_or(TaskType::inbox),
+                       .priority = parse_priority(text(10)),
+                       .inbox_count = number_of(fields.at(11)),
+                       .created_at = decimal_of(text(12)),
+                       .notification_id = text(13),
+                       .work_id = WorkId(text(4)),
+                       .attempt = number_of(fields.at(3)),
+                       .history = decode_history(text(15))},
+              .fence = fence_of(fields.at(2), fields.at(1)),
+              .attempt = number_of(fields.at(3)),
+              .queue = parse_priority(lane.substr(lane.rfind(':') + 1)),
+              .runner_id = runner,
+              .activation_id = ActivationId(text(5)),
+              .work_id = WorkId(text(4)),
+              .lease = std::chrono::milliseconds(number_of(fields.at(6))),
+              .waited = std::chrono::milliseconds(number_of(fields.at(14)))};
+  return claim;
+}
+
+EnqueueResult parse_enqueue_result(std::string_view text) {
+  using enum EnqueueResult;
+  for (const auto result :
+       {enqueued, upgraded, dup_active, dup_queued, backoff, paused, stale_leader}) {
+    if (name_of(result) == text) return result;
+  }
+  throw Error(errc::protocol, fmt::format("enqueue script answered \"{}\"", text));
+}
+
+std::string_view event_of(EnqueueResult result) {
+  switch (result) {
+    case EnqueueResult::enqueued:
+      return "work_enqueued";
+    case EnqueueResult::upgraded:
+      return "work_upgraded";
+    case EnqueueResult::dup_active:
+    case EnqueueResult::dup_queued:
+      return "duplicate_work_skipped";
+    case EnqueueResult::backoff:
+      return "agent_in_backoff";
+    case EnqueueResult::paused:
+      return "agent_paused";
+    case EnqueueResult::stale_leader:
+      return "stale_leader_refused";
+  }
+  return "work_enqueued";
+}
+
+}  // namespace
+
+struct RedisWorkQueue::Impl {
+  Redis& commands;
+  Redis& waits;
+  Clock& clock;
+  Log log;
+  std::optional<QueueMetrics> metrics;
+  Options options;
+
+  Deadline deadline() const { return Deadline::in(options.call_timeout); }
+  std::string agent_label(const std::string& agent) const {
+    return options.metrics_per_agent ? agent : "_other";
+  }
+
+  void append_claim(Redis::Args& args, const ClaimRequest& request) const {
+    const WallTime started = clock.wall();
+    args.insert(args.end(),
+                {request.runner_id.str(), std::string(name_of(request.mode)),
+                 fmt::to_string(request.lease.count()), request.activation_id.str(),
+                 request.retry ? "1" : "0", fmt::to_string(options.max_wait.count()),
+                 to_rfc3339(started), to_rfc3339(started + request.activation_timeout)});
+    for (const AgentId& agent : request.exclude)
+      args.push_back(agent.str());
+  }
+
+  void note_dropped(const RedisReply& dropped) const {
+    for (const RedisReply& entry : dropped.array()) {
+      log.error("work_dead_dropped", {{"msg", "the dead letters are full; this one fell out"},
+                                      {"entry", text_of_reply(entry)}});
+    }
+  }
+
+  void note_unreadable(const RedisReply& entries) {
+    for (const RedisReply& entry : entries.array()) {
+      const auto& fields = entry.array();
+      log.error("work_item_invalid",
+                {{"dead_letter", text_of_reply(fields.at(0))},
+                 {"queue", text_of_reply(fields.at(1))},
+                 {"reason", text_of_reply(fields.at(2))},
+                 {"first_bytes", valid_utf8(text_of_reply(fields.at(3)))},
+                 {"msg", "moved to the dead letters; the producer must write a work item"}});
+      if (metrics) {
+        metrics->invalid.with({}).add();
+        metrics->dead.with({}).add();
+      }
+    }
+  }
+
+  /// {claim or {}, unreadable, dropped}: a claim script's reply.
+  std::optional<Claim> note_claim(const RedisReply& reply, const ClaimRequest& request) {
+    const auto& parts = reply.array();
+    note_unreadable(parts.at(1));
+    note_dropped(parts.at(2));
+    if (parts.at(0).array().empty()) return std::nullopt;
+    Claim claim = read_claim(parts.at(0).array(), request.runner_id);
+    const double waited = std::chrono::duration<double>(claim.waited).count();
+    log.info("work_claimed", {{"agent_id", claim.item.agent_id.str()},
+                              {"runner_id", claim.runner_id.str()},
+                              {"activation_id", claim.activation_id.str()},
+                              {"queue", queue_key(claim.queue)},
+                              {"task_type", name_of(claim.item.task_type)},
+                              {"priority", name_of(claim.item.priority)},
+                              {"attempt", claim.attempt},
+                              {"wait_seconds", waited}});
+    if (metrics) {
+      metrics->wait
+          .with({agent_label(claim.item.agent_id.str()), std::string(name_of(claim.queue))})
+          .observe(waited);
+    }
+    return claim;
+  }
+
+  void note_enqueued(const WorkItem& item, EnqueueResult result) {
+    log.debug(event_of(result), {{"agent_id", item.agent_id.str()},
+                                 {"priority", name_of(item.priority)},
+                                 {"queue", queue_key(item.priority)},
+                                 {"result", name_of(result)}});
+    if (metrics) {
+      metrics->enqueued.with({std::string(name_of(item.priority)), std::string(name_of(result))})
+          .add();
+    }
+  }
+
+  void note_breaker(const std::string& agent, std::int64_t failures, seconds backoff) const {
+    if (failures < kFailuresMax) return;
+    log.warning(
+        "agent_circuit_breaker",
+        {{"agent_id", agent}, {"failures", failures}, {"backoff_seconds", backoff.count()}});
+  }
+
+  Task<> enqueue_part(std::span<const WorkItem> items, EnqueueOptions options,
+                      std::vector<EnqueueResult>& results) {
+    Redis::Args args{options.epoch ? fmt::to_string(*options.epoch) : "-",
+                     options.force ? "1" : "0", options.mark ? "1" : "0"};
+    args.reserve(args.size() + items.size() * 6);
+    for (const WorkItem& item : items) {
+      ItemText text = text_of(item);
+      args.insert(args.end(), {item.agent_id.str(), std::string(name_of(item.priority)),
+                               std::string(name_of(item.task_type)), std::move(text.head),
+                               std::move(text.created), std::move(text.tail)});
+    }
+    const RedisReply reply =
+        co_await run_script(commands, scripts().enqueue, {}, std::move(args), deadline());
+    const auto& answers = reply.array();
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      results.push_back(parse_enqueue_result(answers.at(i).str()));
+      note_enqueued(items[i], results.back());
+    }
+  }
+
+  void note_reaped(const ReapRequest& request, const RedisReply::Array& answer, ReapResult result) {
+    const std::string& agent = request.lease.agent_id.str();
+    const std::int64_t attempt = number_of(answer.at(1));
+    const std::string activation = text_of_reply(answer.at(2));
+    const std::string runner = text_of_reply(answer.at(3));
+    note_dropped(answer.at(9));
+    if (result == ReapResult::cancelled) {
+      log.warning("activation_cancelled", {{"agent_id", agent},
+                                           {"activation_id", activation},
+                                           {"runner_id", runner},
+                                           {"msg", "stopped by an operator; its runner is gone"}});
+      return;
+    }
+    if (result == ReapResult::dead) {
+      const std::int64_t failures = number_of(answer.at(6));
+      log.error("work_dead", {{"agent_id", agent},
+                              {"activation_id", activation},
+                              {"runner_id", runner},
+                              {"attempt", attempt},
+                              {"dead_letter", text_of_reply(answer.at(8))},
+                              {"msg", "crashed its runner too often; see `botburrow dead`"}});
+      note_breaker(agent, failures, seconds(number_of(answer.at(7))));
+      if (metrics) metrics->dead.with({}).add();
+      return;
+    }
+    log.warning("work_requeued", {{"agent_id", agent},
+                                  {"activation_id", activation},
+                                  {"runner_id", runner},
+                                  {"attempt", attempt},
+                                  {"reason", "crash"},
+                                  {"deferred", result == ReapResult::deferred}});
+    if (metrics) {
+      metrics->requeued.with({"crash"}).add();
+      metrics->retries.with({agent_label(agent)}).add();
+    }
+  }
+};
+
+RedisWorkQueue::RedisWorkQueue(Redis& commands, Redis& waits, Clock& clock, Log log,
+                               Metrics* metrics, Options options)
+    : impl_(std::make_unique<Impl>(Impl{.commands = commands,
+                                        .waits = waits,
+                                        .clock = clock,
+                                        .log = std::move(log),
+                                        .metrics = {},
+                                        .options = options})) {
+  if (metrics != nullptr) impl_->metrics.emplace(*metrics);
+}
+
+RedisWorkQueue::~RedisWorkQueue() = default;
+
+Task<std::vector<EnqueueResult>> RedisWorkQueue::enqueue(std::vector<WorkItem> items,
+                                                         EnqueueOptions options) {
+  for (const WorkItem& item : items)
+    check(item);
+  std::vector<EnqueueResult> results;
+  results.reserve(items.size());
+  std::size_t first = 0;
+  while (first < items.size()) {
+    std::size_t count = 0;
+    std::size_t bytes = 0;
+    while (first + count < items.size() && count < kEnqueueItemsMax && bytes < kEnqueueBytesMax) {
+      const std::size_t size = encode(items[first + count]).size();
+      if (size > kItemBytesMax - 64) {
+        throw Error(errc::invalid_argument,
+                    fmt::format("work item of agent \"{}\" is {} bytes; at most 1 MiB fits",
+                                items[first + count].agent_id.str(), size));
+      }
+      bytes += size;
+      ++count;
+    }
+    co_await impl_->enqueue_part(std::span(items).subspan(first, count), options, results);
+    first += count;
+  }
+  co_return results;
+}
+
+Task<std::optional<Claim>> RedisWorkQueue::claim(ClaimRequest request) {
+  constexpr std::size_t kRetryFlag = 4;
+  check_ids(request);
+  Redis::Args args;
+  impl_->append_claim(args, request);
+  const RedisReply reply = co_await run_script(impl_->commands, scripts().claim, {},
+                                               std::move(args), impl_->deadline(), kRetryFlag);
+  co_return impl_->note_claim(reply, request);
+}
+
+Task<bool> RedisWorkQueue::wait_for_work(RunnerMode mode, std::chrono::milliseconds up_to) {
+  const Deadline over = Deadline::in(up_to);
+  // 0 would wait without end.
+  const double wait_seconds = std::max(0.01, std::chrono::duration<double>(up_to).count());
+  Redis::Args args{"BLPOP"};
+  if (accepts(mode, TaskType::inbox)) args.emplace_back("work:bell:inbox");
+  if (accepts(mode, TaskType::discovery)) args.emplace_back("work:bell:discovery");
+  args.push_back(fmt::format("{:.3f}", wait_seconds));
+  try {
+    const RedisReply reply =
+        co_await impl_->waits.command(std::move(args), Deadline::in(up_to + seconds(2)));
+    co_return !reply.is_nil();
+  } catch (const Error& error) {
+    impl_->log.debug("claim_wait_failed", {{"error", error.message()}});
+  }
+  if (!over.passed()) co_await sleep_for(over.left());
+  co_return false;
+}
+
+Task<std::vector<RenewOutcome>> RedisWorkQueue::renew(std::vector<LeaseRef> leases) {
+  if (leases.empty()) co_return std::vector<RenewOutcome>{};
+  Redis::Args args;
+  args.reserve(leases.size() * 3);
+  for (const LeaseRef& lease : leases) {
+    args.push_back(lease.agent_id.str());
+    args.push_back(lease.activation_id.str());
+    args.push_back(fmt::to_string(lease.fence.counter));
+  }
+  const RedisReply reply =
+      co_await run_script(impl_->commands, scripts().renew, {}, std::move(args), impl_->deadline());
+  std::vector<RenewOutcome> outcomes;
+  outcomes.reserve(leases.size());
+  for (std::size_t i = 0; i < leases.size(); ++i) {
+    const std::string& answer = reply.array().at(i).str();
+    outcomes.push_back(answer == "OK"          ? RenewOutcome::renewed
+                       : answer == "CANCELLED" ? RenewOutcome::cancelled
+                                               : RenewOutcome::lost);
+  }
+  co_return outcomes;
+}
+
+Task<CompleteAnswer> RedisWorkQueue::complete(Completion completion) {
+  constexpr std::size_t kFixedArgs = 10;
+  constexpr std::size_t kRetryFlag = kFixedArgs + 4;
+  ActivationResult& result = completion.result;
+  if (result.agent_id.empty()) result.agent_id = completion.lease.agent_id;
+  if (result.activation_id.empty()) result.activation_id = completion.lease.activation_id;
+  if (result.timestamp.empty()) result.timestamp = to_rfc3339(impl_->clock.wall());
+  if (result.status.empty()) result.status = status_of(completion.outcome);
+  result.success = completion.outcome == Outcome::success;
+  Redis::Args args{completion.lease.agent_id.str(),
+                   completion.lease.activation_id.str(),
+                   fmt::to_string(completion.lease.fence.counter),
+                   std::string(name_of(completion.outcome)),
+                   fmt::to_string(std::clamp(completion.hold_off, seconds(0), kBackoffMax).count()),
+                   valid_utf8(utf8_prefix(completion.reason, kReasonBytesMax)),
+                   encode(result)};
+  append_outbox(args, completion.consumption);
+  args.emplace_back(completion.next ? "1" : "0");
+  std::optional<std::size_t> retry_flag;
+  if (completion.next) {
+    check_ids(*completion.next);
+    impl_->append_claim(args, *completion.next);
+    retry_flag = kRetryFlag;
+  }
+  const RedisReply reply = co_await run_script(impl_->commands, scripts().complete, {},
+                                               std::move(args), impl_->deadline(), retry_flag);
+  const auto& parts = reply.array();
+  CompleteAnswer answer{.ok = parts.at(0).str() == "OK",
+                        .failures = number_of(parts.at(1)),
+                        .backoff = seconds(number_of(parts.at(2))),
+                        .follow_up = number_of(parts.at(3)) == 1,
+                        .next = std::nullopt};
+  if (completion.next) answer.next = impl_->note_claim(parts.at(4), *completion.next);
+  impl_->log.debug("work_completed", {{"agent_id", completion.lease.agent_id.str()},
+                                      {"activation_id", completion.lease.activation_id.str()},
+                                      {"success", result.success},
+                                      {"owner", answer.ok}});
+  if (answer.ok && is_failure(completion.outcome)) {
+    impl_->note_breaker(completion.lease.agent_id.str(), answer.failures, answer.backoff);
+  }
+  co_return answer;
+}
+
+Task<bool> RedisWorkQueue::hand_back(HandBack hand_back) {
+  seconds defer = std::clamp(hand_back.defer, seconds(0), kBackoffMax);
+  if (defer == seconds(0) && hand_back.reason == HandBackReason::hub_away) defer = kHubAwayDelay;
+  Redis::Args args{hand_back.lease.agent_id.str(), hand_back.lease.activation_id.str(),
+                   fmt::to_string(hand_back.lease.fence.counter),
+                   std::string(name_of(hand_back.reason)), fmt::to_string(defer.count())};
+  append_outbox(args, hand_back.consumption);
+  const RedisReply reply = co_await run_script(impl_->commands, scripts().hand_back, {},
+                                               std::move(args), impl_->deadline());
+  if (reply.str() != "OK") co_return false;
+  impl_->log.info("work_requeued", {{"agent_id", hand_back.lease.agent_id.str()},
+                                    {"activation_id", hand_back.lease.activation_id.str()},
+                                    {"reason", name_of(hand_back.reason)},
+                                    {"deferred", defer.count() > 0}});
+  if (impl_->metrics) impl_->metrics->requeued.with({std::string(name_of(hand_back.reason))}).add();
+  co_return true;
+}
+
+Task<std::vector<LeaseSeen>> RedisWorkQueue::leases() {
+  const RedisReply reply =
+      co_await impl_->commands.command({"HGETALL", "work:leases"}, impl_->deadline());
+  const auto& fields = reply.array();
+  std::vector<LeaseSeen> seen;
+  seen.reserve(fields.size() / 2);
+  for (std::size_t i = 0; i + 1 < fields.size(); i += 2) {
+    seen.push_back({.agent_id = AgentId(fields[i].str()), .value = fields[i + 1].str()});
+  }
+  co_return seen;
+}
+
+Task<ReapResult> RedisWorkQueue::reap(ReapRequest request) {
+  const RedisReply reply = co_await run_script(
+      impl_->commands, scripts().reap, {},
+      {fmt::to_string(request.epoch), request.lease.agent_id.str(), request.lease.value,
+       fmt::to_string(std::max(1, request.crash_attempts_max))},
+      impl_->deadline());
+  const auto& answer = reply.array();
+  const std::string& code = answer.at(0).str();
+  using enum ReapResult;
+  for (const auto result : {requeued, deferred, dead, cancelled}) {
+    if (code != name_of(result)) continue;
+    impl_->note_reaped(request, answer, result);
+    co_return result;
+  }
+  co_return moved;
+}
+
+Task<SweepCounts> RedisWorkQueue::sweep(std::int64_t epoch, bool full) {
+  const RedisReply reply =
+      co_await run_script(impl_->commands, scripts().sweep, {},
+                          {fmt::to_string(epoch), full ? "1" : "0"}, impl_->deadline());
+  const auto& parts = reply.array();
+  impl_->note_unreadable(parts.at(6));
+  impl_->note_dropped(parts.at(7));
+  co_return SweepCounts{.stale_leader = parts.at(0).str() != "OK",
+                        .due = number_of(parts.at(1)),
+                        .backoffs_ended = number_of(parts.at(2)),
+                        .failures_decayed = number_of(parts.at(3)),
+                        .adopted = number_of(parts.at(4)),
+                        .vanished = number_of(parts.at(5))};
+}
+
+Task<GenerationSeen> RedisWorkQueue::generation() {
+  const auto replies = co_await impl_->commands.pipeline(
+      {{"GET", "work:generation"}, {"GET", "work:fence"}}, impl_->deadline());
+  GenerationSeen seen{.generation = std::nullopt,
+                      .raw = text_of_reply(replies.at(0)),
+                      .fence = number_of(replies.at(1))};
+  const std::size_t colon = seen.raw.rfind(':');
+  const std::string digits = colon == std::string::npos ? "" : seen.raw.substr(colon + 1);
+  const auto is_digit = [](unsigned char c) { return std::isdigit(c) != 0; };
+  if (!digits.empty() && digits.size() < 19 && std::ranges::all_of(digits, is_digit)) {
+    seen.generation =
+        Generation{.dataset = seen.raw.substr(0, colon), .number = std::stoll(digits)};
+  }
+  co_return seen;
+}
+
+Task<bool> RedisWorkQueue::set_generation(std::int64_t epoch, std::string old_raw,
+                                          Generation next) {
+  if (!is_plain_id(next.dataset) || next.number < 0) {
+    throw Error(errc::invalid_argument,
+                fmt::format("data set \"{}\": use 1 to 128 of A-Z a-z 0-9 . _ -",
+                            valid_utf8(utf8_prefix(next.dataset, 200))));
+  }
+  const RedisReply reply = co_await run_script(
+      impl_->commands, scripts().generation_set,
+      {"coordinator:epoch", "work:generation", "work:fence"},
+      {fmt::to_string(epoch), std::move(old_raw), next.to_string()}, impl_->deadline());
+  co_return reply.str() == "OK";
+}
+
+Task<std::vector<OutboxEntry>> RedisWorkQueue::outbox(std::size_t count) {
+  const RedisReply reply = co_await impl_->commands.command(
+      {"HRANDFIELD", "work:outbox", fmt::to_string(count), "WITHVALUES"}, impl_->deadline());
+  const auto& fields = reply.array();
+  std::vector<OutboxEntry> entries;
+  for (std::size_t i = 0; i + 1 < fields.size(); i += 2) {
+    const auto parsed = try_parse_json(fields[i + 1].str());
+    const json::value* body = parsed ? find_field(*parsed, "body") : nullptr;
+    OutboxEntry entry{
+        .key = fields[i].str(),
+        .agent_id = AgentId(parsed ? string_field(*parsed, "agent_id").value_or("") : ""),
+        .path = parsed ? string_field(*parsed, "path").value_or("") : "",
+        .body = body != nullptr ? to_json(*body) : ""};
+    if (entry.path.empty() || entry.body.empty()) {
+      impl_->log.error("outbox_entry_invalid", {{"key", valid_utf8(entry.key)},
+                                                {"msg", "left in work:outbox; HDEL it by hand"}});
+      continue;
+    }
+    entries.push_back(std::move(entry));
+  }
+  co_return entries;
+}
+
+Task<> RedisWorkQueue::put_outbox(OutboxEntry entry) {
+  co_await impl_->commands.command({"HSET", "work:outbox", entry.key, outbox_text(entry)},
+                                   impl_->deadline());
+}
+
+Task<> RedisWorkQueue::remove_outbox(std::string key) {
+  co_await impl_->commands.command({"HDEL", "work:outbox", std::move(key)}, impl_->deadline());
+}
+
+}  // namespace botburrow::queue
