@@ -1,0 +1,80 @@
+#include "llm/sse.hpp"
+
+#include "base/error.hpp"
+
+#include <fmt/format.h>
+
+namespace botburrow::llm {
+
+void LineSplitter::append(std::string_view bytes) {
+  if (line_.size() + bytes.size() > line_bytes_max_) {
+    throw Error(errc::protocol, fmt::format("stream: a line of over {} bytes", line_bytes_max_),
+                Retry::after_backoff);
+  }
+  line_ += bytes;
+}
+
+void LineSplitter::feed(std::string_view bytes, const OnLine& on_line) {
+  while (!bytes.empty()) {
+    if (after_return_) {
+      after_return_ = false;
+      if (bytes.front() == '\n') {
+        bytes.remove_prefix(1);
+        continue;
+      }
+    }
+    const auto end = bytes.find_first_of("\r\n");
+    if (end == std::string_view::npos) {
+      append(bytes);
+      return;
+    }
+    append(bytes.substr(0, end));
+    after_return_ = bytes[end] == '\r';
+    bytes.remove_prefix(end + 1);
+    const std::string line = std::exchange(line_, {});
+    on_line(line);
+  }
+}
+
+void LineSplitter::finish(const OnLine& on_line) {
+  if (line_.empty()) return;
+  const std::string line = std::exchange(line_, {});
+  on_line(line);
+}
+
+void SseParser::feed(std::string_view bytes, const OnEvent& on_event) {
+  lines_.feed(bytes, [&](std::string_view line) { take(line, on_event); });
+}
+
+void SseParser::finish(const OnEvent& on_event) {
+  lines_.finish([&](std::string_view line) { take(line, on_event); });
+  dispatch(on_event);
+}
+
+void SseParser::take(std::string_view line, const OnEvent& on_event) {
+  if (std::exchange(first_line_, false) && line.starts_with("\xef\xbb\xbf")) line.remove_prefix(3);
+  if (line.empty()) return dispatch(on_event);
+  const auto colon = line.find(':');
+  const auto field = line.substr(0, colon);
+  auto value = colon == std::string_view::npos ? std::string_view() : line.substr(colon + 1);
+  if (value.starts_with(' ')) value.remove_prefix(1);
+  if (field == "event") {
+    event_.event = value;
+  } else if (field == "data") {
+    if (event_.data.size() + value.size() > event_bytes_max_) {
+      throw Error(errc::protocol,
+                  fmt::format("stream: an event of over {} bytes", event_bytes_max_),
+                  Retry::after_backoff);
+    }
+    if (has_data_) event_.data.push_back('\n');
+    event_.data += value;
+    has_data_ = true;
+  }
+}
+
+void SseParser::dispatch(const OnEvent& on_event) {
+  const SseEvent event = std::exchange(event_, {});
+  if (std::exchange(has_data_, false)) on_event(event);
+}
+
+}  // namespace botburrow::llm
