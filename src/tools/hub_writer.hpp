@@ -1,0 +1,152 @@
+#pragma once
+
+#include "base/error.hpp"
+#include "base/ids.hpp"
+#include "base/log.hpp"
+#include "base/task.hpp"
+#include "definitions/definition.hpp"
+#include "definitions/grants.hpp"
+#include "hubapi/client.hpp"
+#include "queue/agent_state.hpp"
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+
+namespace botburrow::tools {
+
+/// Why nothing was written. The words are for models and logs, the rest for rules.
+struct WriteRefusal {
+  enum class Kind {
+    not_allowed,  ///< grant, gate, can_create_posts, or the cap of one piece of work
+    daily_limit,  ///< until the next UTC day
+    interval,     ///< behavior.limits.min_interval_seconds; `wait` says how long
+    rate_limit,   ///< the Hub's; `wait` says how long
+    thread_full,  ///< behavior.limits.max_responses_per_thread
+    gone,         ///< 404: no such post
+    locked,       ///< 409: the thread takes no more comments
+    rejected,     ///< any other 4xx of the Hub
+  } kind = Kind::not_allowed;
+  std::string text;
+  std::chrono::seconds wait{0};
+};
+
+/// What came of a write.
+struct WriteOutcome {
+  bool done = false;
+  std::string id;  ///< of the comment or post
+  bool notification_read = false;
+  std::optional<WriteRefusal> refusal;  ///< set unless done
+
+  static WriteOutcome refused(WriteRefusal why) { return {.refusal = std::move(why)}; }
+};
+
+/// The only way an activation writes to the Hub: grants, limits, fence and idempotency key are put
+/// in here, whoever asks (a tool, or the rule that posts a final answer).
+///
+/// Limits are charged before the Hub is asked and given back if it is certain that nothing was
+/// written, or that an earlier run wrote it; a write whose outcome is unknown stays charged.
+///
+/// Throws Error{stale_fence} when the lease is no longer trusted or the Hub says so: nothing more
+/// may be written. Throws http_unavailable, timeout, http_status with 5xx, hub_auth 401 and
+/// redis_unavailable when the write cannot be made now or its outcome is unknown; repeating later
+/// under the same scope is safe, another write in this run is not.
+class HubWriter {
+ public:
+  struct Identity {
+    AgentId id;
+    std::string name;
+    std::string fence;  ///< "G.C" of the claim
+  };
+  struct Rules {
+    definitions::Limits limits;
+    bool can_create_posts = true;
+    definitions::GrantSet grants;
+  };
+
+  /// `may_write` is asked right before each write: false once the lease is no longer trusted.
+  HubWriter(hubapi::HubClient& hub, queue::AgentState& state, Clock& clock, Identity identity,
+            Rules rules, std::function<bool()> may_write, Log log);
+
+  /// From here on writes belong to this notification (scope `n:<id>`).
+  void begin_notification(const hubapi::Notification& notification);
+  /// From here on writes belong to this work item (scope `w:<id>`).
+  void begin_work(const WorkId& work);
+
+  /// Asked before each write of this scope; words = refused with them. Gone with the next begin_.
+  using Gate = std::function<std::optional<std::string>()>;
+  void set_gate(Gate gate) { gate_ = std::move(gate); }
+
+  /// Takes note of a thread as the Hub returned it: how often the agent has answered there, and
+  /// which comments belong to it. What is not known is read when it is needed.
+  void know_thread(const hubapi::Post& thread);
+
+  /// A comment on the post or below the comment that `target` names.
+  Task<WriteOutcome> comment(std::string target, std::string content, Deadline deadline);
+  Task<WriteOutcome> post(hubapi::NewPost post, Deadline deadline);
+
+  /// A comment of this scope went to the notification's own thread.
+  bool replied() const { return replied_; }
+  const std::string& reply_id() const { return reply_id_; }
+  bool notification_was_marked() const { return marked_; }
+  int posts_created() const { return posts_; }
+  int comments_created() const { return comments_; }
+  /// Daily limits that are left, for the prompt.
+  Task<std::string> limits_left();
+
+ private:
+  /// Where a comment goes, or why it cannot.
+  struct Place {
+    std::string post_id;
+    std::string parent_id;  ///< empty: on the post itself
+    std::optional<WriteRefusal> refusal;
+  };
+  void begin_scope(std::string scope);
+  Task<Place> find_place(std::string target, Deadline deadline);
+  std::optional<Place> known_place(const std::string& target) const;
+  bool is_own_answer(const hubapi::Comment& comment) const;
+  std::optional<WriteRefusal> thread_refusal(const std::string& post_id) const;
+  std::optional<WriteRefusal> right_refusal() const;
+  std::optional<WriteRefusal> effect_refusal() const;
+  Task<std::optional<WriteRefusal>> interval_refusal(Deadline deadline);
+  Task<std::optional<WriteRefusal>> charge(queue::Usage amount, WallTime at);
+  /// Charges the day and takes the slot of the interval: both or none.
+  Task<std::optional<WriteRefusal>> reserve(queue::Usage amount, WallTime at, Deadline deadline);
+  Task<> give_back(queue::Usage amount, WallTime at, bool slot_too);
+  hubapi::WriteGuard guard_for(const std::string& slot) const;
+  void check_trust() const;
+  /// Sends and sorts what can come back: written, or a refusal; the rest is thrown.
+  Task<WriteOutcome> send(std::function<Task<hubapi::Written>()> call, queue::Usage charged,
+                          WallTime at);
+
+  hubapi::HubClient& hub_;
+  queue::AgentState& state_;
+  Clock& clock_;
+  Identity identity_;
+  Rules rules_;
+  std::function<bool()> may_write_;
+  Log log_;
+  Gate gate_;
+  std::string scope_;
+  std::string notification_id_, own_post_, own_comment_;
+  bool replied_ = false;
+  bool marked_ = false;
+  std::string reply_id_;
+  int next_effect_ = 0;   ///< number of the scope's next effect
+  int effects_done_ = 0;  ///< of the whole activation
+  int posts_ = 0;
+  int comments_ = 0;
+  std::map<std::string, int> own_answers_;      ///< by post
+  std::map<std::string, std::string> post_of_;  ///< by comment
+};
+
+/// Sorts an error of a Hub write: a refusal in words, or nothing where the outcome is another's
+/// business (outage, stale fence, wrong key).
+std::optional<WriteRefusal> refusal_of(const Error& error);
+
+/// Whether an error of a Hub write says for certain that nothing was written.
+bool surely_not_written(const Error& error);
+
+}  // namespace botburrow::tools

@@ -1,0 +1,47 @@
+#pragma once
+
+#include "base/log.hpp"
+#include "base/metrics.hpp"
+#include "tools/tool.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace botburrow::tools {
+
+inline constexpr std::size_t kToolOutputBytesMax = 64u << 10;
+
+/// The tools one activation may call. Checks names and arguments, bounds outputs, counts and logs.
+class Toolbox {
+ public:
+  Toolbox(Log log, Metrics& metrics);
+
+  /// Names are unique: asserts on a second tool of one name.
+  void add(std::unique_ptr<Tool> tool);
+  const std::vector<llm::ToolSpec>& specs() const { return specs_; }
+
+  /// Never throws for what a model or a tool did wrong; the answer says it in the tool's words.
+  /// stale_fence, cancellation, and what a tool with effects throws pass through. `fatal` becomes
+  /// true if the tool said so, and is left alone otherwise.
+  Task<llm::ToolResult> call(llm::ToolCall call, Deadline deadline, bool& fatal);
+
+ private:
+  Tool* find(const std::string& name) const;
+  Task<ToolOutput> run(Tool* tool, const llm::ToolCall& call, Deadline deadline);
+  ToolOutput output_of(const std::exception_ptr& failure, const Tool* tool);
+  Log log_;
+  Metrics::Values& calls_;
+  std::vector<std::unique_ptr<Tool>> tools_;
+  std::vector<llm::ToolSpec> specs_;
+};
+
+/// What is wrong with arguments by a tool's schema (required fields and plain types), or nothing. A
+/// null counts as absent, because models write it for what they leave out.
+std::optional<std::string> argument_fault(const json::value& schema, const json::value& arguments);
+
+/// Valid UTF-8 of at most `max` bytes: head and tail, with a note of how much is left out between.
+std::string bounded_output(std::string text, std::size_t max);
+
+}  // namespace botburrow::tools
