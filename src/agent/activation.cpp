@@ -1,0 +1,220 @@
+#include "agent/activation.hpp"
+
+#include "agent/run_context.hpp"
+#include "base/error.hpp"
+#include "tools/hub_tools.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace botburrow::agent {
+namespace {
+
+using namespace std::chrono_literals;
+using queue::HandBackReason;
+
+constexpr std::chrono::seconds kHubAway{5};
+constexpr std::chrono::seconds kHubAwayMax{600};
+constexpr std::chrono::seconds kHubRefusesKey{30};
+constexpr std::chrono::seconds kPausedHoldOff{60};
+
+Ending hub_away(const Error& error) {
+  const auto asked = std::chrono::seconds(
+      static_cast<std::int64_t>(std::ceil(std::clamp(error.retry_after().value_or(0), 0.0, 1e6))));
+  return Ending::handed_back(HandBackReason::hub_away, error.message(),
+                             std::clamp(asked, kHubAway, kHubAwayMax));
+}
+
+bool may_heal(int status) {
+  return status >= 500 || status == 408 || status == 409 || status == 425 || status == 429;
+}
+
+// Turns what an activation threw into how its claim ends. The one door of this room.
+Ending ending_of(const Error& error) {
+  switch (error.code()) {
+    case errc::stale_fence:
+      return Ending::abandoned(error.message());
+    case errc::budget_exceeded:
+      return Ending::over_budget(error.message());
+    case errc::redis_unavailable:
+      return Ending::handed_back(HandBackReason::fenced, error.message());
+    case errc::http_unavailable:
+    case errc::timeout:
+      return hub_away(error);
+    case errc::hub_auth:
+      // A wrong key of ours says nothing about the agent; a 403 is about this very agent.
+      if (error.status() == 403) return Ending::failed(error.message());
+      return Ending::handed_back(HandBackReason::hub_away, error.message(), kHubRefusesKey);
+    case errc::http_status:
+      return may_heal(error.status()) ? hub_away(error) : Ending::failed(error.message());
+    default:
+      return Ending::failed(error.message());
+  }
+}
+
+// What fails because time is over is a time-out, and not the fault it looks like.
+bool looks_like_timeout(const Ending& ending) {
+  if (ending.way == Ending::Way::hand_back) return ending.hand_back == HandBackReason::hub_away;
+  return ending.way == Ending::Way::complete && ending.outcome == queue::Outcome::failure;
+}
+
+/// What was written counts however the activation ends, a cancellation included.
+class CountWrites {
+ public:
+  CountWrites(const tools::HubWriter& writer, Tally& tally) : writer_(writer), tally_(tally) {}
+  ~CountWrites() {
+    tally_.posts = writer_.posts_created();
+    tally_.comments = writer_.comments_created();
+  }
+  CountWrites(const CountWrites&) = delete;
+
+ private:
+  const tools::HubWriter& writer_;
+  Tally& tally_;
+};
+
+}  // namespace
+
+Activation::Activation(ActivationServices services, const ActivationSettings& settings,
+                       queue::Claim claim, std::function<bool()> may_write, Log log)
+    : services_(services),
+      settings_(settings),
+      claim_(std::move(claim)),
+      may_write_(std::move(may_write)),
+      log_(std::move(log)) {}
+
+Activation::~Activation() = default;
+
+Task<Ending> Activation::run(Deadline deadline) {
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(deadline.left());
+  Ending ending;
+  try {
+    ending = co_await work(deadline);
+  } catch (const Error& error) {
+    ending = ending_of(error);
+  }
+  if (deadline.passed() && looks_like_timeout(ending)) {
+    ending = Ending::failed(fmt::format("Execution timed out after {} seconds", seconds.count()));
+    ending.outcome = queue::Outcome::timeout;
+  }
+  co_return ending;
+}
+
+Task<std::optional<Ending>> Activation::refuse_by_status(Deadline deadline) {
+  std::optional<hubapi::AgentInfo> info;
+  try {
+    info = co_await services_.hub.agent(claim_.item.agent_id.str(), deadline);
+  } catch (const Error& error) {
+    // A Hub that does not tell (a plain 4xx) does not pause anybody.
+    if (error.status() < 400 || error.status() > 499 || error.status() == 401) throw;
+    log_.debug("agent_status_unknown", {{"error", error.message()}});
+  }
+  if (!info) co_return std::nullopt;
+  for (const std::string_view resting : {"paused", "retired", "banned"}) {
+    if (info->status != resting) continue;
+    co_return Ending::skipped(fmt::format("the Hub says that this agent is {}", resting),
+                              kPausedHoldOff);
+  }
+  co_return std::nullopt;
+}
+
+void Activation::note_budget(const hubapi::Budget& budget) {
+  const auto& id = claim_.item.agent_id.str();
+  const auto gauge = [&](const char* metric, const char* help, double daily, double monthly) {
+    auto& family = services_.metrics.gauge(metric, help, {"agent_id", "period"});
+    family.with({id, "daily"}).set(daily);
+    family.with({id, "monthly"}).set(monthly);
+  };
+  const auto ratio = [](double used, double limit) { return limit > 0 ? used / limit : 0; };
+  gauge("botburrow_budget_used_usd", "Spent of the Hub's budget.", budget.daily_used,
+        budget.monthly_used);
+  gauge("botburrow_budget_limit_usd", "The Hub's budget; 0 = no limit.", budget.daily_limit,
+        budget.monthly_limit);
+  gauge("botburrow_budget_health_ratio", "Used part of the Hub's budget; 0 without a limit.",
+        ratio(budget.daily_used, budget.daily_limit),
+        ratio(budget.monthly_used, budget.monthly_limit));
+  log_.debug("budget_checked", {{"daily_remaining", budget.daily_limit - budget.daily_used},
+                                {"monthly_remaining", budget.monthly_limit - budget.monthly_used}});
+}
+
+Task<std::optional<Ending>> Activation::refuse_by_budget(Deadline deadline) {
+  std::optional<hubapi::Budget> budget;
+  try {
+    budget = co_await services_.hub.budget(claim_.item.agent_id, deadline);
+  } catch (const Error& error) {
+    log_.warning("budget_check_failed", {{"error", error.message()}});
+    if (!settings_.budget_fails_closed) co_return std::nullopt;
+    if (claim_.item.task_type == queue::TaskType::discovery) {
+      co_return Ending::skipped("the budget cannot be read (BUDGET_FAIL_MODE=closed)", 60s);
+    }
+    co_return Ending::handed_back(HandBackReason::hub_away,
+                                  "the budget cannot be read (BUDGET_FAIL_MODE=closed)", 30s);
+  }
+  if (!budget) co_return std::nullopt;
+  note_budget(*budget);
+  if (const auto refusal = budget_refusal(*budget, claim_.item.task_type)) {
+    log_.info("budget_refused", {{"reason", refusal->reason}});
+    // Held off as a whole, an agent could not answer either.
+    if (!refusal->all_work) co_return Ending::skipped(refusal->reason);
+    log_.warning("agent_budget_exceeded", {{"reason", refusal->reason}});
+    co_return Ending::over_budget(refusal->reason);
+  }
+  if (budget->status == hubapi::BudgetStatus::warning) {
+    log_.warning("budget_warning", {{"reason", budget_line(*budget)}});
+  }
+  budget_line_ = budget_line(*budget);
+  co_return std::nullopt;
+}
+
+definitions::GrantSet Activation::grants_of(const definitions::AgentDefinition& definition) {
+  auto effective = definitions::effective_grants(settings_.policy, definition.name,
+                                                 definition.capabilities.grants);
+  auto& denied = services_.metrics.counter("botburrow_grant_denied_total",
+                                           "Grants that policy refused.", {"grant"});
+  for (const auto& refused : effective.refused) {
+    log_.warning("grant_denied", {{"grant", refused.grant}, {"rule", refused.rule}});
+    denied.with({refused.grant}).add();
+  }
+  return std::move(effective.granted);
+}
+
+Task<Ending> Activation::work(Deadline deadline) {
+  const auto entry = co_await services_.catalog.get(claim_.item.agent_name);
+  const auto definition = entry.definition;
+  tally_.model = definition->brain.model;
+  tally_.provider = definition->brain.provider;
+  if (auto refused = co_await refuse_by_status(deadline)) co_return *refused;
+  if (auto refused = co_await refuse_by_budget(deadline)) co_return *refused;
+
+  const auto grants = grants_of(*definition);
+  tools::HubWriter writer(
+      services_.hub, services_.state, services_.clock,
+      {.id = claim_.item.agent_id, .name = definition->name, .fence = claim_.fence.to_string()},
+      {.limits = definition->behavior.limits,
+       .can_create_posts = definition->behavior.can_create_posts,
+       .grants = grants},
+      may_write_, log_);
+  const CountWrites count(writer, tally_);
+  tools::Toolbox toolbox(log_, services_.metrics);
+  for (auto& tool : tools::make_hub_tools(services_.hub, writer, claim_.item.agent_id, grants)) {
+    toolbox.add(std::move(tool));
+  }
+  RunContext context{.services = services_,
+                     .settings = settings_,
+                     .claim = claim_,
+                     .definition = definition,
+                     .grants = grants,
+                     .budget_line = budget_line_,
+                     .writer = writer,
+                     .toolbox = toolbox,
+                     .tally = tally_,
+                     .deadline = deadline,
+                     .log = log_};
+  if (claim_.item.task_type == queue::TaskType::discovery)
+    co_return co_await run_discovery(context);
+  co_return co_await run_inbox(context);
+}
+
+}  // namespace botburrow::agent

@@ -1,0 +1,116 @@
+#pragma once
+
+#include "agent/budget.hpp"
+#include "agent/loop.hpp"
+#include "agent/notification_rules.hpp"
+#include "agent/skill_shelf.hpp"
+#include "agent/tally.hpp"
+#include "base/log.hpp"
+#include "base/metrics.hpp"
+#include "base/task.hpp"
+#include "definitions/catalog.hpp"
+#include "definitions/grants.hpp"
+#include "hubapi/client.hpp"
+#include "llm/prices.hpp"
+#include "llm/providers.hpp"
+#include "queue/agent_state.hpp"
+#include "queue/work_queue.hpp"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace botburrow::agent {
+
+/// What operators set; the same for every activation of a runner.
+struct ActivationSettings {
+  std::optional<int> iterations_max;  ///< MAX_ITERATIONS, only if set explicitly
+  std::int64_t tokens_max = 100'000;  ///< MAX_TOKENS_PER_ACTIVATION; 0 = no limit
+  int notifications_max = 10;         ///< MAX_NOTIFICATIONS_PER_ACTIVATION
+  BudgetCaps caps;
+  bool budget_fails_closed = false;  ///< BUDGET_FAIL_MODE=closed
+  definitions::GrantPolicy policy = definitions::GrantPolicy::allow_all();
+  std::string path;  ///< PATH, for skills that need a program
+};
+
+/// What every activation uses. All outlive it.
+struct ActivationServices {
+  hubapi::HubClient& hub;
+  queue::AgentState& state;
+  definitions::DefinitionCatalog& catalog;
+  SkillShelf& skills;
+  llm::ModelSource& models;
+  const llm::PriceTable& prices;
+  Clock& clock;
+  Metrics& metrics;
+};
+
+/// How an activation is to leave the queue.
+struct Ending {
+  enum class Way {
+    complete,   ///< done, with an outcome
+    hand_back,  ///< somebody goes on later; no attempt is counted
+    abandon,    ///< not ours any more: change nothing
+  } way = Way::complete;
+  queue::Outcome outcome = queue::Outcome::success;
+  queue::HandBackReason hand_back = queue::HandBackReason::hub_away;
+  std::chrono::seconds defer{0};
+  std::chrono::seconds hold_off{0};
+  std::string reason;  ///< one line; empty for a success
+
+  static Ending success() { return {}; }
+  static Ending failed(std::string why) {
+    return {.outcome = queue::Outcome::failure, .reason = std::move(why)};
+  }
+  static Ending skipped(std::string why, std::chrono::seconds hold_off = {}) {
+    return {.outcome = queue::Outcome::skipped, .hold_off = hold_off, .reason = std::move(why)};
+  }
+  static Ending over_budget(std::string why) {
+    return {.outcome = queue::Outcome::over_budget,
+            .hold_off = std::chrono::seconds(300),
+            .reason = std::move(why)};
+  }
+  static Ending handed_back(queue::HandBackReason reason, std::string why,
+                            std::chrono::seconds defer = {}) {
+    return {.way = Way::hand_back, .hand_back = reason, .defer = defer, .reason = std::move(why)};
+  }
+  static Ending abandoned(std::string why) {
+    return {.way = Way::abandon, .reason = std::move(why)};
+  }
+};
+
+/// One activation of one agent: loads the definition, checks budget and rules, answers
+/// notifications or explores. Knows nothing of queues beyond its claim: what it returns says how
+/// the claim is to end, and tally() what was spent and done, also after a cancellation.
+class Activation {
+ public:
+  /// `may_write` is false once the lease is no longer trusted.
+  Activation(ActivationServices services, const ActivationSettings& settings, queue::Claim claim,
+             std::function<bool()> may_write, Log log);
+  ~Activation();
+  Activation(const Activation&) = delete;
+
+  /// Runs to its end. Turns every Error into an ending; only cancellation passes through.
+  Task<Ending> run(Deadline deadline);
+
+  const Tally& tally() const { return tally_; }
+  const queue::Claim& claim() const { return claim_; }
+
+ private:
+  Task<Ending> work(Deadline deadline);
+  Task<std::optional<Ending>> refuse_by_status(Deadline deadline);
+  Task<std::optional<Ending>> refuse_by_budget(Deadline deadline);
+  void note_budget(const hubapi::Budget& budget);
+  definitions::GrantSet grants_of(const definitions::AgentDefinition& definition);
+
+  ActivationServices services_;
+  const ActivationSettings& settings_;
+  queue::Claim claim_;
+  std::function<bool()> may_write_;
+  Log log_;
+  Tally tally_;
+  std::string budget_line_;
+};
+
+}  // namespace botburrow::agent
