@@ -1,0 +1,104 @@
+#include "hub/core.hpp"
+
+#include "base/hash.hpp"
+
+#include <algorithm>
+#include <cctype>
+
+namespace botburrow::hub {
+namespace {
+
+Limit make_limit(std::string name, const std::string& rule) {
+  const auto parsed = parse_rate(rule);
+  if (!parsed) {
+    throw Error(errc::bad_settings,
+                "rate of " + name + ": \"" + rule + "\": expected a form like 50/h, 1/30m or 0");
+  }
+  return Limit{std::move(name), rule, RateBucket(*parsed)};
+}
+
+std::string hash_of_admin_key(const HubOptions& options) {
+  if (!options.admin_key.empty()) return sha256_hex(options.admin_key.reveal());
+  std::string hash = options.admin_key_hash;
+  std::transform(hash.begin(), hash.end(), hash.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
+  return hash;
+}
+
+}  // namespace
+
+Limits::Limits(const HubRates& rates)
+    : all(make_limit("all", rates.all)),
+      posts(make_limit("posts", rates.posts)),
+      comments(make_limit("comments", rates.comments)),
+      votes(make_limit("votes", rates.votes)),
+      hooks(make_limit("hooks", rates.hooks)) {}
+
+HubMetrics::HubMetrics(Metrics& metrics)
+    : requests(metrics.counter("http_requests_total", "Requests answered by the Hub",
+                               {"method", "endpoint", "status"})),
+      durations(metrics.histogram(
+          "http_request_duration_seconds", "Time to answer a request",
+          {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60},
+          {"method", "endpoint"})),
+      auth_attempts(metrics.counter("auth_attempts_total", "Requests that brought a credential",
+                                    {"success"})),
+      sessions(metrics.gauge("active_sessions", "Sessions of people logged in")),
+      posts(metrics.counter("agent_posts_total", "Posts and comments stored", {"type"})),
+      notifications(
+          metrics.counter("hub_notifications_created_total", "Notifications created", {"type"})),
+      longpoll_waiters(metrics.gauge("hub_longpoll_waiters", "Long polls waiting for work")),
+      rate_limited(metrics.counter("hub_rate_limited_total", "Requests refused by a rate limit",
+                                   {"bucket"})),
+      database_up(metrics.gauge("hub_db_up", "1 while the database answers")),
+      cache_up(metrics.gauge("hub_cache_up",
+                             "1 while the cache works; the one in the process always does")) {
+  auth_attempts.with({"true"});
+  auth_attempts.with({"false"});
+  sessions.with({}).set(0);
+  longpoll_waiters.with({}).set(0);
+  database_up.with({}).set(0);
+  cache_up.with({}).set(1);
+}
+
+Core::Core(boost::asio::any_io_executor executor_, HubOptions options_, Clock& clock_,
+           Random& random_, Log log_, Metrics& metrics_)
+    : executor(executor_),
+      options(std::move(options_)),
+      clock(clock_),
+      random(random_),
+      log(std::move(log_)),
+      metrics_registry(metrics_),
+      metrics(metrics_),
+      admin_key_hash(hash_of_admin_key(options)),
+      limits(options.rates),
+      work(executor_),
+      events(executor_),
+      readiness(executor_) {}
+
+void Core::note(const std::vector<Change>& changes) {
+  bool work_came = false;
+  for (const Change& change : changes) {
+    switch (change.kind) {
+      case Change::Kind::post:
+        metrics.posts.with({"post"}).add();
+        break;
+      case Change::Kind::comment:
+        metrics.posts.with({"comment"}).add();
+        break;
+      case Change::Kind::notification:
+        metrics.notifications.with({change.type}).add();
+        work_came = work_came || change.actionable;
+        break;
+    }
+    events.publish(change);
+  }
+  if (work_came) work.ring();
+}
+
+void Core::agents_changed() {
+  keys.clear();
+  work.ring();
+}
+
+}  // namespace botburrow::hub

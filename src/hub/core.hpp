@@ -1,0 +1,95 @@
+#pragma once
+
+#include "base/blocking_pool.hpp"
+#include "base/log.hpp"
+#include "base/metrics.hpp"
+#include "base/task.hpp"
+#include "hub/auth.hpp"
+#include "hub/bell.hpp"
+#include "hub/errors.hpp"
+#include "hub/events.hpp"
+#include "hub/rate_limit.hpp"
+#include "hub/server.hpp"
+#include "hub/store.hpp"
+
+#include <exception>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace botburrow::hub {
+
+/// A bucket with the name it has in answers and metrics.
+struct Limit {
+  std::string name;
+  std::string rule_text;
+  RateBucket bucket;
+};
+
+struct Limits {
+  explicit Limits(const HubRates& rates);
+  Limit all, posts, comments, votes, hooks;
+};
+
+/// The room's metrics; names are contracts.
+struct HubMetrics {
+  explicit HubMetrics(Metrics& metrics);
+  Metrics::Values& requests;       // {method, endpoint, status}
+  Metrics::Histograms& durations;  // {method, endpoint}
+  Metrics::Values& auth_attempts;  // {success}
+  Metrics::Values& sessions;
+  Metrics::Values& posts;          // {type}: post, comment
+  Metrics::Values& notifications;  // {type}: subtype
+  Metrics::Values& longpoll_waiters;
+  Metrics::Values& rate_limited;  // {bucket}
+  Metrics::Values& database_up;
+  Metrics::Values& cache_up;
+};
+
+/// What all requests share. Lives on the io thread, except that the store is only ever touched on
+/// its own thread.
+struct Core {
+  Core(boost::asio::any_io_executor executor, HubOptions options, Clock& clock, Random& random,
+       Log log, Metrics& metrics);
+
+  /// Runs `call(Store&)` on the database's thread. Throws ApiError 503 while there is no database.
+  template <class Call>
+  Task<std::invoke_result_t<Call, Store&>> with_store(Call call) {
+    if (!store)
+      throw unavailable(database_fault.empty() ? "the database is not open yet" : database_fault);
+    Store* target = store.get();
+    co_return co_await database_thread.run(
+        [target, call = std::move(call)]() mutable { return call(*target); });
+  }
+
+  /// A commit brought these: wakes pollers and watchers, counts.
+  void note(const std::vector<Change>& changes);
+  /// An agent or a key changed: nothing remembered about them holds any more.
+  void agents_changed();
+  bool ready() const { return store != nullptr && database_up && !stopping; }
+  bool admin_key_set() const { return !admin_key_hash.empty(); }
+
+  boost::asio::any_io_executor executor;
+  HubOptions options;
+  Clock& clock;
+  Random& random;
+  Log log;
+  Metrics& metrics_registry;
+  HubMetrics metrics;
+  std::string admin_key_hash;  // lower-case hex SHA-256, empty: none
+
+  KeyCache keys;
+  Limits limits;
+  Bell work;  // rings when an agent may have become due
+  EventFeed events;
+  Bell readiness;  // rings when the database opened or never will
+
+  bool stopping = false;
+  bool database_up = false;
+  std::string database_fault;  // why it is not up, for people
+  std::exception_ptr fatal;    // a migration failed
+  std::shared_ptr<Store> store;
+  BlockingPool database_thread{1};  // last: its calls end before the store does
+};
+
+}  // namespace botburrow::hub

@@ -1,0 +1,229 @@
+#include "hub/sqlite_db.hpp"
+
+#include "base/error.hpp"
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+namespace botburrow::hub {
+namespace {
+
+constexpr int kBusyMs = 3000;
+
+/// Makes the file private before SQLite would make it readable by everyone; its WAL follows suit.
+void ensure_file(const std::string& path) {
+  std::error_code failed;
+  const auto folder = std::filesystem::path(path).parent_path();
+  if (!folder.empty()) std::filesystem::create_directories(folder, failed);
+  if (failed) {
+    throw Error(errc::io,
+                fmt::format("hub database {}: cannot make its folder: {}", path, failed.message()),
+                Retry::after_backoff);
+  }
+  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (file < 0) {
+    throw Error(errc::io,
+                fmt::format("hub database {}: cannot open: {}", path, std::strerror(errno)),
+                Retry::after_backoff);
+  }
+  ::close(file);
+}
+
+}  // namespace
+
+Database::Database(std::string path) : path_(std::move(path)) {
+  ensure_file(path_);
+  const int flags =
+      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+  try {
+    if (const int code = sqlite3_open_v2(path_.c_str(), &handle_, flags, nullptr);
+        code != SQLITE_OK)
+      fail(code);
+    sqlite3_busy_timeout(handle_, kBusyMs);
+    execute(
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+        "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-8192; PRAGMA journal_size_limit=67108864;");
+  } catch (...) {
+    sqlite3_close_v2(handle_);
+    throw;
+  }
+}
+
+Database::~Database() {
+  for (auto& [text, statements] : idle_) {
+    for (auto* statement : statements)
+      sqlite3_finalize(statement);
+  }
+  sqlite3_close_v2(handle_);
+}
+
+void Database::fail(int code) const {
+  const std::string reason = handle_ != nullptr ? sqlite3_errmsg(handle_) : sqlite3_errstr(code);
+  const auto say = [&](std::string_view cure) {
+    return fmt::format("hub database {}: {}; {}", path_, reason, cure);
+  };
+  switch (code & 0xff) {
+    case SQLITE_FULL:
+      throw Error(errc::io, say("free space on its volume, nothing was changed"),
+                  Retry::after_backoff);
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      throw Error(errc::io, say("another process holds it, nothing was changed"),
+                  Retry::after_backoff);
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+    case SQLITE_READONLY:
+    case SQLITE_NOMEM:
+    case SQLITE_PERM:
+      throw Error(errc::io, say("check its volume and permissions, nothing was changed"),
+                  Retry::after_backoff);
+    case SQLITE_NOTADB:
+      throw Error(errc::bad_settings, say("BOTBURROW_DATABASE_URL names another kind of file"));
+    case SQLITE_CORRUPT:
+      throw Error(errc::io, say("the file is damaged, restore a backup"));
+    default:
+      throw Error(errc::internal,
+                  fmt::format("hub database {}: {} (code {})", path_, reason, code));
+  }
+}
+
+void Database::execute(const std::string& script) {
+  if (const int code = sqlite3_exec(handle_, script.c_str(), nullptr, nullptr, nullptr);
+      code != SQLITE_OK) {
+    fail(code);
+  }
+}
+
+bool Database::in_transaction() const {
+  return sqlite3_get_autocommit(handle_) == 0;
+}
+std::int64_t Database::rows_changed() const {
+  return sqlite3_changes64(handle_);
+}
+
+sqlite3_stmt* Database::take(std::string_view text) {
+  if (const auto found = idle_.find(text); found != idle_.end() && !found->second.empty()) {
+    auto* statement = found->second.back();
+    found->second.pop_back();
+    return statement;
+  }
+  sqlite3_stmt* statement = nullptr;
+  const int code = sqlite3_prepare_v3(handle_, text.data(), static_cast<int>(text.size()),
+                                      SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
+  if (code != SQLITE_OK) fail(code);
+  return statement;
+}
+
+void Database::give_back(std::string_view text, sqlite3_stmt* statement) {
+  sqlite3_reset(statement);
+  sqlite3_clear_bindings(statement);
+  idle_[std::string(text)].push_back(statement);
+}
+
+Sql::Sql(Database& db, std::string_view text, int)
+    : db_(db), text_(text), statement_(db.take(text)) {}
+
+Sql::~Sql() {
+  db_.give_back(text_, statement_);
+}
+
+void Sql::bind(std::string_view value) {
+  // A null pointer would bind NULL.
+  const char* data = value.data() != nullptr ? value.data() : "";
+  if (const int code = sqlite3_bind_text64(statement_, ++bound_, data, value.size(),
+                                           SQLITE_TRANSIENT, SQLITE_UTF8);
+      code != SQLITE_OK) {
+    db_.fail(code);
+  }
+}
+
+void Sql::bind(std::int64_t value) {
+  if (const int code = sqlite3_bind_int64(statement_, ++bound_, value); code != SQLITE_OK)
+    db_.fail(code);
+}
+
+void Sql::bind(double value) {
+  if (const int code = sqlite3_bind_double(statement_, ++bound_, value); code != SQLITE_OK)
+    db_.fail(code);
+}
+
+void Sql::bind(std::nullopt_t) {
+  if (const int code = sqlite3_bind_null(statement_, ++bound_); code != SQLITE_OK) db_.fail(code);
+}
+
+bool Sql::row() {
+  column_ = 0;
+  const int code = sqlite3_step(statement_);
+  if (code == SQLITE_ROW) return true;
+  if (code != SQLITE_DONE) db_.fail(code);
+  return false;
+}
+
+std::int64_t Sql::run() {
+  while (row()) {
+  }
+  return db_.rows_changed();
+}
+
+std::string Sql::text() {
+  const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column_));
+  const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_, column_));
+  ++column_;
+  return data == nullptr ? std::string() : std::string(data, size);
+}
+
+std::int64_t Sql::integer() {
+  return sqlite3_column_int64(statement_, column_++);
+}
+double Sql::real() {
+  return sqlite3_column_double(statement_, column_++);
+}
+
+WallTime Sql::time() {
+  return WallTime(
+      std::chrono::duration_cast<WallTime::duration>(std::chrono::milliseconds(integer())));
+}
+
+std::optional<WallTime> Sql::maybe_time() {
+  if (sqlite3_column_type(statement_, column_) != SQLITE_NULL) return time();
+  ++column_;
+  return std::nullopt;
+}
+
+std::optional<double> Sql::maybe_real() {
+  if (sqlite3_column_type(statement_, column_) != SQLITE_NULL) return real();
+  ++column_;
+  return std::nullopt;
+}
+
+std::optional<std::int64_t> Sql::maybe_integer() {
+  if (sqlite3_column_type(statement_, column_) != SQLITE_NULL) return integer();
+  ++column_;
+  return std::nullopt;
+}
+
+Transaction::Transaction(Database& db) : db_(db) {
+  Sql(db_, "BEGIN IMMEDIATE").run();
+}
+
+Transaction::~Transaction() {
+  if (!db_.in_transaction()) return;
+  try {
+    Sql(db_, "ROLLBACK").run();
+  } catch (const Error&) {
+    // A rollback that fails was done by SQLite itself; the error that led here is under way.
+  }
+}
+
+void Transaction::commit() {
+  Sql(db_, "COMMIT").run();
+}
+
+}  // namespace botburrow::hub

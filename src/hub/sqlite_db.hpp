@@ -1,0 +1,121 @@
+#pragma once
+
+#include "base/time.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace botburrow::hub {
+
+/// One SQLite connection with its prepared statements. One thread at a time.
+///
+/// Every failure throws Error: io with after_backoff where waiting can help (disk full, busy, I/O),
+/// io with never for a damaged file, internal for a fault of ours. The line names the file and the
+/// cure.
+class Database {
+ public:
+  /// Creates the folder and the file (private to its owner) where missing. WAL, synchronous=FULL,
+  /// foreign keys on. Throws Error{bad_settings} for a file that is no database.
+  explicit Database(std::string path);
+  ~Database();
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  /// Several statements without parameters.
+  void execute(const std::string& script);
+  bool in_transaction() const;
+  std::int64_t rows_changed() const;
+  const std::string& path() const { return path_; }
+
+ private:
+  friend class Sql;
+  sqlite3_stmt* take(std::string_view text);
+  void give_back(std::string_view text, sqlite3_stmt* statement);
+  [[noreturn]] void fail(int code) const;
+
+  std::string path_;
+  sqlite3* handle_ = nullptr;
+  std::map<std::string, std::vector<sqlite3_stmt*>, std::less<>> idle_;
+};
+
+/// A statement with its parameters bound in order (`?1`, `?2`, …), values copied. The columns of a
+/// row are read from left to right.
+class Sql {
+ public:
+  template <class... Values>
+  Sql(Database& db, std::string_view text, const Values&... values) : Sql(db, text, 0) {
+    (bind(values), ...);
+  }
+  ~Sql();
+  Sql(const Sql&) = delete;
+  Sql& operator=(const Sql&) = delete;
+
+  /// Another parameter, after those of the constructor.
+  void bind(std::string_view value);
+  void bind(const std::string& value) { bind(std::string_view(value)); }
+  void bind(const char* value) { bind(std::string_view(value)); }
+  void bind(std::int64_t value);
+  void bind(int value) { bind(static_cast<std::int64_t>(value)); }
+  void bind(bool value) { bind(static_cast<std::int64_t>(value)); }
+  void bind(double value);
+  void bind(WallTime value) { bind(to_unix_ms(value)); }
+  void bind(std::nullopt_t);
+  template <class T>
+  void bind(const std::optional<T>& value) {
+    if (value) {
+      bind(*value);
+    } else {
+      bind(std::nullopt);
+    }
+  }
+
+  /// The next row; false after the last.
+  bool row();
+  /// To the end, for statements without rows. Answers how many rows were changed.
+  std::int64_t run();
+
+  // The next column of this row. NULL reads as empty or 0.
+  std::string text();
+  std::int64_t integer();
+  double real();
+  bool flag() { return integer() != 0; }
+  WallTime time();
+  std::optional<WallTime> maybe_time();
+  std::optional<double> maybe_real();
+  std::optional<std::int64_t> maybe_integer();
+
+ private:
+  Sql(Database& db, std::string_view text, int);
+  Database& db_;
+  std::string text_;
+  sqlite3_stmt* statement_;
+  int bound_ = 0;
+  int column_ = 0;
+};
+
+/// For parameters that are stored as NULL when empty.
+inline std::optional<std::string_view> or_null(std::string_view text) {
+  if (text.empty()) return std::nullopt;
+  return text;
+}
+
+/// BEGIN IMMEDIATE; rolled back unless committed.
+class Transaction {
+ public:
+  explicit Transaction(Database& db);
+  ~Transaction();
+  Transaction(const Transaction&) = delete;
+  void commit();
+
+ private:
+  Database& db_;
+};
+
+}  // namespace botburrow::hub

@@ -1,0 +1,96 @@
+#include "hub/sqlite_store.hpp"
+
+#include "base/error.hpp"
+#include "base/random.hpp"
+#include "hub/sqlite_schema.hpp"
+
+#include <boost/json/array.hpp>
+
+#include <algorithm>
+
+namespace botburrow::hub {
+namespace {
+
+constexpr std::chrono::hours kAnswerKept{24};
+constexpr std::chrono::minutes kContentKept{10};
+constexpr std::chrono::hours kAuditKept{24 * 90};
+
+}  // namespace
+
+std::unique_ptr<Store> open_sqlite_store(StoreOptions options, Clock& clock, Random& random) {
+  return std::make_unique<SqliteStore>(std::move(options), clock, random);
+}
+
+SqliteStore::SqliteStore(StoreOptions options, Clock& clock, Random& random)
+    : options_(std::move(options)), clock_(clock), random_(random), db_(options_.path) {
+  migrate(db_, now());
+}
+
+void SqliteStore::ping() {
+  Sql(db_, "SELECT one FROM dataset").run();
+}
+
+void SqliteStore::purge_expired() {
+  Transaction transaction(db_);
+  Sql(db_, "DELETE FROM idempotency_keys WHERE created_at < ?1", now() - kAnswerKept).run();
+  Sql(db_, "DELETE FROM recent_writes WHERE created_at < ?1", now() - kContentKept).run();
+  Sql(db_, "DELETE FROM api_key_history WHERE expires_at < ?1", now()).run();
+  Sql(db_, "DELETE FROM audit_log WHERE created_at < ?1", now() - kAuditKept).run();
+  transaction.commit();
+  std::erase_if(leases_,
+                [at = clock_.now()](const auto& lease) { return lease.second.until <= at; });
+}
+
+void SqliteStore::announce() {
+  if (listener_ && !changes_.empty()) listener_(changes_);
+  changes_.clear();
+}
+
+WallTime SqliteStore::now() const {
+  return clock_.wall();
+}
+std::int64_t SqliteStore::now_ms() const {
+  return to_unix_ms(clock_.wall());
+}
+std::string SqliteStore::uuid() {
+  return random_.uuid4();
+}
+
+WriteResult refusal(WriteKind kind, std::string what, std::string field) {
+  WriteResult result;
+  result.kind = kind;
+  result.what = std::move(what);
+  result.field = std::move(field);
+  return result;
+}
+
+WriteResult done(int status, const json::object& body) {
+  WriteResult result;
+  result.status = status;
+  result.body = to_json(body);
+  return result;
+}
+
+std::string tags_to_text(const std::vector<std::string>& tags) {
+  json::array array;
+  for (const auto& tag : tags)
+    array.emplace_back(tag);
+  return array.empty() ? std::string() : to_json(array);
+}
+
+std::vector<std::string> tags_from_text(std::string_view text) {
+  std::vector<std::string> tags;
+  if (text.empty()) return tags;
+  const auto parsed = try_parse_json(text);
+  if (!parsed || !parsed->is_array()) return tags;
+  for (const auto& tag : parsed->get_array()) {
+    if (tag.is_string()) tags.emplace_back(tag.get_string());
+  }
+  return tags;
+}
+
+int page_limit(const Page& page) {
+  return std::clamp(page.limit, 1, 500);
+}
+
+}  // namespace botburrow::hub
