@@ -1,0 +1,166 @@
+#pragma once
+
+#include "base/error.hpp"
+#include "coordinator/coordinator.hpp"
+#include "net/redis.hpp"
+#include "queue/redis_work_queue.hpp"
+#include "tests/support/fault_proxy.hpp"
+#include "tests/support/foreign_hub.hpp"
+#include "tests/support/live_hub.hpp"
+#include "tests/support/log_lines.hpp"
+#include "tests/support/private_redis.hpp"
+#include "tests/support/run_task.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace botburrow::coordinator {
+
+using namespace std::chrono_literals;
+
+struct Place {
+  std::string redis_url;
+  std::string hub_url;
+  std::string hub_key;
+};
+
+inline CoordinatorOptions quick_options() {
+  return {.leader_lease = 1500ms,
+          .poll = {.poll_interval = 1s,
+                   .long_poll_timeout = 1s,
+                   .batch = 100,
+                   .min_staleness = 900s,
+                   .staleness_interval = 1s}};
+}
+
+/// One replica with everything of its own, as in a process.
+struct Replica {
+  Replica(boost::asio::io_context& ioc, std::string name, Place place,
+          CoordinatorOptions options = quick_options())
+      : redis(ioc.get_executor(), net::parse_redis_url(place.redis_url), {}, log, random),
+        waits(ioc.get_executor(), net::parse_redis_url(place.redis_url), {}, Log::none(), random),
+        queue(redis, waits, system_clock(), log, &metrics, {}),
+        view(redis, log),
+        heartbeats(redis),
+        http(ioc.get_executor(), {}),
+        hub(http, {.url = place.hub_url, .service_key = Secret(place.hub_key), .agent_keys = {}},
+            random, log, metrics),
+        election(redis, random.uuid4(), name),
+        coordinator(ioc.get_executor(), named(options, name),
+                    {.redis = redis,
+                     .election = election,
+                     .queue = queue,
+                     .view = view,
+                     .heartbeats = heartbeats,
+                     .hub = hub,
+                     .clock = system_clock(),
+                     .random = random},
+                    log, metrics) {}
+
+  static CoordinatorOptions named(CoordinatorOptions options, const std::string& name) {
+    options.instance_id = name;
+    return options;
+  }
+  void start() {
+    redis.start();
+    waits.start();
+    coordinator.start();
+  }
+  Task<> stop() {
+    co_await coordinator.stop();
+    co_await waits.stop();
+    co_await redis.stop();
+  }
+  bool leads() const { return coordinator.is_leader(); }
+  /// Calls of the Hub so far, of any kind.
+  double hub_calls() {
+    double sum = 0;
+    for (const auto& [labels, value] :
+         metrics.counter("botburrow_hub_requests_total", "", {"endpoint", "code"}).series())
+      sum += value.value();
+    return sum;
+  }
+
+  Random& random = system_random();
+  Metrics metrics;
+  std::shared_ptr<test::LogLines> lines = std::make_shared<test::LogLines>();
+  Log log{lines, {.level = LogLevel::debug}};
+  net::Redis redis, waits;
+  queue::RedisWorkQueue queue;
+  queue::OperatorView view;
+  queue::Heartbeats heartbeats;
+  net::HttpClient http;
+  hubapi::HubClient hub;
+  queue::RedisElection election;
+  Coordinator coordinator;
+};
+
+class CoordinatorTest : public ::testing::Test {
+ protected:
+  ~CoordinatorTest() override {
+    for (auto& replica : replicas)
+      test::run_task(ioc, replica->stop());
+    if (foreign) test::run_task(ioc, foreign->stop());
+  }
+
+  test::ForeignHub& foreign_hub() {
+    if (!foreign) {
+      foreign = std::make_unique<test::ForeignHub>(ioc.get_executor());
+      foreign->start();
+    }
+    return *foreign;
+  }
+  test::LiveHub& live_hub() {
+    if (!live) live = std::make_unique<test::LiveHub>(ioc);
+    return *live;
+  }
+  Place at_foreign() { return {redis.url(), foreign_hub().url(), "key"}; }
+  Place at_live() { return {redis.url(), live_hub().url(), live_hub().service_key}; }
+
+  Replica& replica(std::string name, Place place, CoordinatorOptions options = quick_options()) {
+    replicas.push_back(std::make_unique<Replica>(ioc, std::move(name), std::move(place), options));
+    replicas.back()->start();
+    return *replicas.back();
+  }
+  std::size_t leaders() const {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(replicas, [](const auto& one) { return one->leads(); }));
+  }
+  Replica* leader() {
+    for (auto& one : replicas) {
+      if (one->leads()) return one.get();
+    }
+    return nullptr;
+  }
+  bool until(std::function<bool()> condition, std::chrono::nanoseconds limit = 10s) {
+    return test::run_until(ioc, condition, limit);
+  }
+  void pass(std::chrono::nanoseconds time) {
+    until([] { return false; }, time);
+  }
+  template <class T>
+  T run(Task<T> task, std::chrono::nanoseconds limit = 30s) {
+    return test::run_task(ioc, std::move(task), limit);
+  }
+
+  std::string ask(std::vector<std::string> args) {
+    const auto reply = redis.ask(std::move(args));
+    if (reply.is_nil()) return "(nil)";
+    if (const auto* number = std::get_if<std::int64_t>(&reply.value))
+      return std::to_string(*number);
+    return reply.str();
+  }
+  std::int64_t integer(std::vector<std::string> args) {
+    return redis.ask(std::move(args)).integer();
+  }
+  std::string generation() { return ask({"GET", "work:generation"}); }
+
+  boost::asio::io_context ioc;
+  test::PrivateRedis redis;
+  std::unique_ptr<test::ForeignHub> foreign;
+  std::unique_ptr<test::LiveHub> live;
+  std::vector<std::unique_ptr<Replica>> replicas;
+};
+
+}  // namespace botburrow::coordinator

@@ -1,0 +1,199 @@
+#include "tests/coordinator/coordinator_fixture.hpp"
+
+namespace botburrow::coordinator {
+namespace {
+
+TEST_F(CoordinatorTest, OneOfThreeLeadsAndTheOthersLeaveTheHubAlone) {
+  for (const auto* name : {"c-1", "c-2", "c-3"})
+    replica(name, at_foreign());
+  ASSERT_TRUE(until([&] { return leaders() == 1; }));
+  ASSERT_TRUE(until([&] { return leader()->hub_calls() >= 3; }));
+  const auto* first = leader();
+  ASSERT_FALSE(until([&] { return leaders() != 1 || leader() != first; }, 2s))
+      << "it keeps leading";
+  for (const auto& one : replicas) {
+    const bool leads = one.get() == first;
+    EXPECT_EQ(one->hub_calls() > 0, leads);
+    EXPECT_EQ(one->metrics.gauge("botburrow_coordinator_is_leader", "", {"instance_id"})
+                  .series()
+                  .begin()
+                  ->second.value(),
+              leads ? 1 : 0);
+    EXPECT_EQ(one->lines->count("became_leader", "is_leader:true"), leads ? 1U : 0U);
+    EXPECT_GE(one->lines->count("not_leader_skipping_poll"), 1U);
+    EXPECT_FALSE(one->coordinator.not_ready());
+    EXPECT_FALSE(one->coordinator.unhealthy());
+  }
+  EXPECT_EQ(ask({"GET", "coordinator:epoch"}), "1");
+  EXPECT_EQ(
+      ask({"GET", "coordinator:leader"}),
+      "c-" + std::to_string(1 + (first == replicas[1].get()) + 2 * (first == replicas[2].get())));
+  EXPECT_GT(integer({"TTL", "coordinator:leader"}), 0);
+}
+
+TEST_F(CoordinatorTest, StoppingHandsOverAtOnce) {
+  auto options = quick_options();
+  options.leader_lease = 6s;  // as in production
+  replica("c-1", at_foreign(), options);
+  ASSERT_TRUE(until([&] { return leaders() == 1; }));
+  auto& second = replica("c-2", at_foreign(), options);
+  ASSERT_TRUE(until([&] { return second.redis.connected(); }));
+  pass(300ms);
+  const auto begun = BootClock::now();
+  run(replicas[0]->coordinator.stop());
+  EXPECT_FALSE(replicas[0]->leads());
+  EXPECT_EQ(replicas[0]->coordinator.not_ready(), "draining");
+  ASSERT_TRUE(until([&] { return second.leads(); }));
+  EXPECT_LT(BootClock::now() - begun, 1500ms);
+  EXPECT_EQ(replicas[0]->lines->count("released_leadership"), 1U);
+  EXPECT_EQ(replicas[0]->lines->count("lost_leadership"), 1U);
+  EXPECT_EQ(ask({"GET", "coordinator:epoch"}), "2");
+}
+
+TEST_F(CoordinatorTest, ABlockedLeaderStopsBeforeAnotherBegins) {
+  auto proxy = test::FaultProxy::to_unix(ioc.get_executor(), redis.address().path);
+  auto& first = replica("c-1", {proxy.redis_url(), foreign_hub().url(), "key"});
+  ASSERT_TRUE(until([&] { return first.leads(); }));
+  auto& second = replica("c-2", at_foreign());
+  ASSERT_TRUE(until([&] { return second.redis.connected(); }));
+  pass(500ms);
+  proxy.pause();
+  const auto begun = BootClock::now();
+  std::optional<Instant> ended;
+  bool both = false;
+  ASSERT_TRUE(until([&] {
+    both = both || (first.leads() && second.leads());
+    if (!first.leads() && !ended) ended = BootClock::now();
+    return second.leads();
+  }));
+  EXPECT_FALSE(both);
+  ASSERT_TRUE(ended);
+  EXPECT_LT(*ended - begun, 1100ms) << "two thirds of the lease from the last good renewal";
+  EXPECT_GE(BootClock::now() - begun, 1000ms);
+  EXPECT_LT(BootClock::now() - begun, 2500ms);
+  const auto calls = first.hub_calls();
+  pass(500ms);
+  EXPECT_EQ(first.hub_calls(), calls) << "a follower does not call the Hub";
+  proxy.resume();
+  ASSERT_TRUE(until([&] { return first.lines->count("not_leader_skipping_poll") >= 2; }));
+  EXPECT_TRUE(second.leads());
+  EXPECT_FALSE(first.leads());
+}
+
+TEST_F(CoordinatorTest, AfterAnOutageTheLastLeaderGoesOnWithoutWaiting) {
+  auto options = quick_options();
+  options.leader_lease = 3s;
+  auto proxy = test::FaultProxy::to_unix(ioc.get_executor(), redis.address().path);
+  auto& only = replica("c-1", {proxy.redis_url(), foreign_hub().url(), "key"}, options);
+  ASSERT_TRUE(until([&] { return only.leads(); }));
+  proxy.refuse(true);
+  proxy.cut();
+  ASSERT_TRUE(until([&] { return !only.leads(); }, 6s));
+  EXPECT_EQ(only.coordinator.not_ready(), "redis");
+  proxy.refuse(false);
+  const auto back = BootClock::now();
+  ASSERT_TRUE(until([&] { return only.leads(); }));
+  EXPECT_LT(BootClock::now() - back, 2500ms);
+  EXPECT_EQ(ask({"GET", "coordinator:epoch"}), "2");
+}
+
+TEST_F(CoordinatorTest, AnotherEpochDeposes) {
+  auto& only = replica("c-1", at_foreign());
+  ASSERT_TRUE(until([&] { return only.leads(); }));
+  ask({"SET", "coordinator:epoch", "7"});
+  ASSERT_TRUE(until([&] { return !only.leads(); }, 2s));
+  ASSERT_TRUE(until([&] { return only.leads(); }, 5s));
+  EXPECT_EQ(ask({"GET", "coordinator:epoch"}), "8");
+}
+
+TEST_F(CoordinatorTest, WaitsForRedis) {
+  auto proxy = test::FaultProxy::to_unix(ioc.get_executor(), redis.address().path);
+  proxy.refuse(true);
+  auto& only = replica("c-1", {proxy.redis_url(), foreign_hub().url(), "key"});
+  pass(500ms);
+  EXPECT_FALSE(only.leads());
+  EXPECT_EQ(only.coordinator.not_ready(), "redis");
+  EXPECT_FALSE(only.coordinator.unhealthy());
+  proxy.refuse(false);
+  EXPECT_TRUE(until([&] { return only.leads() && !only.coordinator.not_ready(); }));
+}
+
+TEST_F(CoordinatorTest, OnlyTheLeaderShowsGauges) {
+  const auto shows = [](Replica& one) {
+    return one.metrics.expose().find("botburrow_queue_depth{priority=\"high\"}") !=
+           std::string::npos;
+  };
+  auto& first = replica("c-1", at_foreign());
+  ASSERT_TRUE(until([&] { return first.leads() && shows(first); }));
+  auto& second = replica("c-2", at_foreign());
+  ASSERT_TRUE(until([&] { return second.redis.connected(); }));
+  pass(200ms);
+  EXPECT_FALSE(shows(second));
+  for (const auto* name :
+       {"botburrow_queue_active_tasks", "botburrow_queue_agents_in_backoff",
+        "botburrow_runners_active", "botburrow_work_queue_depth{queue=\"low\"}",
+        "botburrow_queue_oldest_age_seconds{priority=\"normal\"}", "botburrow_work_dead_items",
+        "botburrow_work_deferred_items", "botburrow_active_tasks"}) {
+    EXPECT_NE(first.metrics.expose().find(std::string("\n") + name + " 0"), std::string::npos)
+        << name;
+    EXPECT_EQ(second.metrics.expose().find(std::string("\n") + name + " "), std::string::npos)
+        << name;
+  }
+  EXPECT_EQ(first.lines->count("coordinator_stats", "\"is_leader\":true"), 1U);
+  run(first.coordinator.stop());
+  EXPECT_FALSE(shows(first));
+  EXPECT_TRUE(until([&] { return second.leads() && shows(second); }));
+}
+
+TEST_F(CoordinatorTest, OnceLooksAndGivesBack) {
+  auto& hub = foreign_hub();
+  const auto agent = hub.add_agent("scribe");
+  hub.notify(agent, "mention", hub.add_post(agent, "x"));
+  hub.add_agent("idle");
+  replicas.push_back(std::make_unique<Replica>(ioc, "c-1", at_foreign()));
+  auto& one = *replicas.back();
+  one.redis.start();
+  const auto counts = run(one.coordinator.once());
+  EXPECT_EQ(counts.agents, 3U);  // one of them in both lists
+  EXPECT_EQ(counts.enqueued, 2U);
+  EXPECT_EQ(integer({"LLEN", "work:queue:high"}), 1);
+  EXPECT_EQ(integer({"LLEN", "work:queue:normal"}), 1);
+  EXPECT_NE(generation(), "(nil)");
+  run(one.coordinator.stop());
+  EXPECT_EQ(ask({"HGET", "coordinator:term", "holder"}), "");
+}
+
+TEST_F(CoordinatorTest, OnceSaysWhenTheHubIsAway) {
+  replicas.push_back(
+      std::make_unique<Replica>(ioc, "c-1", Place{redis.url(), "http://127.0.0.1:1", "key"}));
+  replicas.back()->redis.start();
+  EXPECT_THROW(run(replicas.back()->coordinator.once()), Error);
+}
+
+// Started and stopped at any moment, nothing is left: a task that is left would stop the program.
+TEST_F(CoordinatorTest, StartAndStopAtAnyMoment) {
+  auto& hub = foreign_hub();
+  for (int i = 0; i < 20; ++i)
+    hub.notify(hub.add_agent(fmt::format("a-{}", i)), "mention", "p");
+  SeededRandom random(11);
+  for (int round = 0; round < 50; ++round) {
+    Replica one(ioc, fmt::format("c-{}", round), at_foreign());
+    if (random.unit() < 0.9) one.start();
+    pass(std::chrono::microseconds(static_cast<int>(random.unit() * random.unit() * 120'000)));
+    if (random.unit() < 0.1) redis.freeze();
+    const auto begun = BootClock::now();
+    run(one.coordinator.stop());
+    EXPECT_LT(BootClock::now() - begun, 2s);
+    redis.thaw();
+    if (random.unit() < 0.3) run(one.coordinator.stop());
+    run(one.waits.stop());
+    run(one.redis.stop());
+    EXPECT_FALSE(one.leads());
+    EXPECT_EQ(one.http.active(), 0U);
+  }
+  // Whoever could not give leadership back leaves it to be taken when its lease is over.
+  EXPECT_TRUE(until([&, &last = replica("last", at_foreign())] { return last.leads(); }, 4s));
+}
+
+}  // namespace
+}  // namespace botburrow::coordinator
