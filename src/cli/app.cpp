@@ -1,0 +1,133 @@
+#include "cli/app.hpp"
+
+#include "base/version.hpp"
+#include "cli/exit_code.hpp"
+#include "cli/output.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <signal.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+namespace botburrow::cli {
+namespace {
+
+constexpr const char* kFooter =
+    "Settings come from flags, then the environment, then .env, then defaults: `botburrow "
+    "config`.\n"
+    "Exit codes: 0 done, 1 failed, 64 usage, 65 bad input, 69 not reachable or port in use,\n"
+    "70 internal, 78 settings, 124 time-out, 130 interrupted.";
+
+/// The command the words so far have named.
+const CLI::App* innermost(const CLI::App* app) {
+  while (!app->get_subcommands().empty())
+    app = app->get_subcommands().front();
+  return app;
+}
+
+std::string full_name(const CLI::App* app) {
+  std::string out = app->get_name();
+  for (app = app->get_parent(); app != nullptr; app = app->get_parent())
+    out = app->get_name() + " " + out;
+  return out;
+}
+
+std::string one_line(std::string text) {
+  for (char& c : text)
+    if (c == '\n' || c == '\r') c = ' ';
+  return printable(text);
+}
+
+/// `error: what`, and where to read on. Always 64.
+int usage_error(const CLI::App* app, std::string_view what) {
+  std::fprintf(stderr, "error: %s (see: %s --help)\n", one_line(std::string(what)).c_str(),
+               full_name(innermost(app)).c_str());
+  return exit_code::kUsage;
+}
+
+/// A word where a command belongs is the commonest slip and deserves its own sentence.
+std::string parse_fault(const CLI::App* app, const CLI::ParseError& error) {
+  const CLI::App* command = innermost(app);
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
+    const auto extras = app->remaining(true);
+    const std::string word = extras.empty() ? "" : extras.front();
+    const bool expects_command =
+        !command->get_subcommands([](const CLI::App*) { return true; }).empty();
+    if (word.starts_with('-')) return fmt::format("unknown flag {}", word);
+    if (expects_command) return fmt::format("unknown command \"{}\"", word);
+    return fmt::format("unexpected argument \"{}\"", word);
+  }
+  return error.what();
+}
+
+int parse_and_run(CLI::App& app, Context& context, int argc, char** argv) {
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    const CLI::App* command = innermost(&app);
+    const std::string text =
+        command->help(command->get_parent() ? full_name(command->get_parent()) : "");
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    return exit_code::kDone;
+  } catch (const CLI::CallForVersion& version) {
+    std::printf("%s\n", version.what());
+    return exit_code::kDone;
+  } catch (const CLI::ParseError& error) {
+    return usage_error(&app, parse_fault(&app, error));
+  }
+  if (!context.run) return usage_error(&app, "a command is missing");
+  try {
+    return context.run();
+  } catch (...) {
+    return report_failure(std::current_exception());
+  }
+}
+
+/// The answer must have arrived: a full disk or a reader gone is no success.
+int finish_output(int code) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+  if (errno != EPIPE)
+    std::fprintf(stderr, "error: the answer could not be written: %s\n", std::strerror(errno));
+  return code == exit_code::kDone ? exit_code::kFailed : code;
+}
+
+}  // namespace
+
+std::unique_ptr<CLI::App> make_app(Context& context) {
+  auto app = std::make_unique<CLI::App>(
+      "Runs agents that live in a Hub: every mention answered, once.", "botburrow");
+  app->set_version_flag("--version", fmt::format("botburrow {} ({})", version(), commit()),
+                        "Show the version and exit");
+  app->set_help_flag("-h,--help", "Show this help and exit");
+  app->require_subcommand(0, 1);
+  app->get_formatter()->column_width(34);
+  add_up(*app, context);
+  add_demo(*app, context);
+  add_status(*app, context);
+  add_coordinator(*app, context);
+  add_runner(*app, context);
+  add_hub(*app, context);
+  add_validate(*app, context);
+  add_config(*app, context);
+  add_completion(*app, context);
+  app->footer(kFooter);  // last, or every subcommand would repeat it
+  return app;
+}
+
+int run(int argc, char** argv) {
+  // A peer that hangs up is an error of that write, never the end of the process.
+  ::signal(SIGPIPE, SIG_IGN);
+  try {
+    Context context{.environment = Environment::of_process(), .run = {}};
+    const auto app = make_app(context);
+    return finish_output(parse_and_run(*app, context, argc, argv));
+  } catch (...) {
+    return report_failure(std::current_exception());
+  }
+}
+
+}  // namespace botburrow::cli

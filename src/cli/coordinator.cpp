@@ -1,0 +1,76 @@
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "cli/commands.hpp"
+#include "cli/exit_code.hpp"
+#include "cli/output.hpp"
+#include "cli/service.hpp"
+#include "cli/services.hpp"
+
+#include <CLI/CLI.hpp>
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+namespace botburrow::cli {
+namespace {
+
+ServicePlace place_of(const Settings& settings, std::string data) {
+  return {.hub_url = settings.text("HUB_URL"),
+          .hub_key = settings.secret("HUB_API_KEY"),
+          .redis_url = settings.text("REDIS_URL"),
+          .host = settings.text("METRICS_HOST"),
+          .port = static_cast<int>(settings.integer("METRICS_PORT")),
+          .data_folder = std::move(data)};
+}
+
+Task<int> run_coordinator(StopRequest& stop, const Context& context, const Settings& settings) {
+  const Log log = service_log(context.environment, settings, "coordinator");
+  log_settings(settings, log);
+  const Ground ground{.executor = co_await boost::asio::this_coro::executor,
+                      .environment = context.environment,
+                      .settings = settings,
+                      .clock = system_clock(),
+                      .random = system_random(),
+                      .log = log};
+  CoordinatorService service(ground, place_of(settings, ""));
+  service.start();
+  co_await stop.until_requested();
+  co_await service.stop();
+  co_return exit_code::kDone;
+}
+
+Task<int> look_once(const Context& context, const Settings& settings) {
+  const Ground ground{.executor = co_await boost::asio::this_coro::executor,
+                      .environment = context.environment,
+                      .settings = settings,
+                      .clock = system_clock(),
+                      .random = system_random(),
+                      .log = command_log(context.environment, settings)};
+  auto place = place_of(settings, "");
+  place.port = 0;
+  CoordinatorService service(ground, place);
+  const auto counts = co_await service.once();
+  Output(context.environment)
+      .json(
+          {{"agents", counts.agents}, {"enqueued", counts.enqueued}, {"skipped", counts.skipped}});
+  co_return exit_code::kDone;
+}
+
+}  // namespace
+
+void add_coordinator(CLI::App& app, Context& context) {
+  auto* command = app.add_subcommand(
+      "coordinator", "Watch the Hub and fill the work queues; of several, one leads");
+  auto flags = add_service_flags(*command, "coordinator");
+  auto once = std::make_shared<bool>(false);
+  command->add_flag("--once", *once,
+                    "Wait for leadership, look at the Hub once, print what was found, and exit");
+  on_run(*command, context, [&context, flags, once] {
+    const auto settings = service_settings(context, *flags, "coordinator");
+    if (*once) return run_command([&context, &settings] { return look_once(context, settings); });
+    return run_service([&context, &settings](StopRequest& stop) {
+      return run_coordinator(stop, context, settings);
+    });
+  });
+}
+
+}  // namespace botburrow::cli

@@ -1,0 +1,112 @@
+#include "base/cleanup.hpp"
+#include "base/error.hpp"
+#include "cli/services.hpp"
+#include "net/service_routes.hpp"
+
+#include <fmt/format.h>
+
+namespace botburrow::cli {
+namespace {
+
+coordinator::CoordinatorOptions options_of(const Settings& settings) {
+  return {.instance_id = settings.text("INSTANCE_ID"),
+          .leader_lease = settings.seconds("LEADER_LEASE_SECONDS"),
+          .crash_attempts_max = static_cast<int>(settings.integer("MAX_CRASH_ATTEMPTS")),
+          .poll = {.poll_interval = settings.seconds("POLL_INTERVAL"),
+                   .long_poll_timeout = settings.seconds("LONG_POLL_TIMEOUT"),
+                   .batch = static_cast<int>(settings.integer("POLL_BATCH_SIZE")),
+                   .min_staleness = settings.seconds("MIN_ACTIVATION_INTERVAL"),
+                   .staleness_interval = settings.seconds("STALENESS_CHECK_INTERVAL")}};
+}
+
+}  // namespace
+
+struct CoordinatorService::Impl {
+  Impl(const Ground& ground, const ServicePlace& place)
+      : queue(ground, place.redis_url, "botburrow-coordinator", metrics),
+        hub(ground, place.hub_url, place.hub_key, metrics),
+        definitions(ground, "", queue.commands, metrics),
+        election(queue.commands, ground.random.uuid4(), ground.settings.text("INSTANCE_ID")),
+        coordinator(ground.executor, options_of(ground.settings),
+                    {.redis = queue.commands,
+                     .election = election,
+                     .queue = queue.queue,
+                     .view = queue.view,
+                     .heartbeats = queue.heartbeats,
+                     .hub = hub.hub,
+                     .clock = ground.clock,
+                     .random = ground.random,
+                     .catalog = definitions.source.usable() ? &definitions.catalog : nullptr,
+                     .cache = &definitions.cache},
+                    ground.log, metrics),
+        http(ground.executor, {.host = place.host, .port = place.port}, ground.log),
+        log(ground.log) {
+    add_process_metrics(metrics);
+    net::add_service_routes(
+        http,
+        {.name = "botburrow-coordinator",
+         .unhealthy = [this] { return coordinator.unhealthy(); },
+         .not_ready = [this] { return coordinator.not_ready(); },
+         .invalidate = [this](std::string agent) { return invalidate(std::move(agent)); },
+         .webhook_key = ground.settings.secret("WEBHOOK_KEY")},
+        metrics);
+  }
+
+  Task<> invalidate(std::string agent) {
+    definitions.catalog.invalidate(agent);
+    co_await definitions.cache.invalidate(agent);
+  }
+
+  Metrics metrics;
+  QueueParts queue;
+  HubParts hub;
+  DefinitionParts definitions;
+  queue::RedisElection election;
+  coordinator::Coordinator coordinator;
+  net::HttpServer http;
+  Log log;
+};
+
+CoordinatorService::CoordinatorService(const Ground& ground, const ServicePlace& place)
+    : impl_(std::make_unique<Impl>(ground, place)) {}
+CoordinatorService::~CoordinatorService() = default;
+
+void CoordinatorService::start() {
+  impl_->http.start();
+  impl_->log.info("metrics_server_started", {{"url", impl_->http.url()}});
+  impl_->queue.start();
+  impl_->coordinator.start();
+}
+
+Task<> CoordinatorService::stop() {
+  co_await impl_->coordinator.stop();
+  co_await impl_->queue.stop();
+  co_await impl_->http.stop();
+}
+
+Task<coordinator::PollCounts> CoordinatorService::look_once() {
+  co_await impl_->queue.commands.ready(Deadline::in(std::chrono::seconds(5)));
+  co_return co_await impl_->coordinator.once();
+}
+
+Task<coordinator::PollCounts> CoordinatorService::once() {
+  impl_->queue.start();
+  co_return co_await with_cleanup(look_once(), [this] { return stop(); });
+}
+
+bool CoordinatorService::ready() const {
+  return !impl_->coordinator.not_ready();
+}
+bool CoordinatorService::is_leader() const {
+  return impl_->coordinator.is_leader();
+}
+std::string CoordinatorService::url() const {
+  return impl_->http.url();
+}
+
+Task<bool> CoordinatorService::claims_allowed() {
+  const auto seen = co_await impl_->queue.queue.generation();
+  co_return seen.generation.has_value();
+}
+
+}  // namespace botburrow::cli

@@ -1,0 +1,64 @@
+#include "base/error.hpp"
+#include "cli/commands.hpp"
+#include "cli/exit_code.hpp"
+#include "cli/service.hpp"
+#include "cli/services.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <filesystem>
+
+namespace botburrow::cli {
+namespace {
+
+// A migration that failed will not heal by waiting: it ends the program, with its line.
+Task<> watch_database(hub::HubServer& hub, StopRequest& stop, std::exception_ptr& failure) {
+  try {
+    co_await hub.until_ready();
+  } catch (const Error&) {
+    failure = std::current_exception();
+  }
+  if (failure) stop.request();
+}
+
+Task<int> run_hub(StopRequest& stop, const Context& context, const Settings& settings,
+                  std::string data) {
+  const Log log = service_log(context.environment, settings, "hub");
+  log_settings(settings, log);
+  auto options = hub_options(settings, data);
+  std::error_code ignored;
+  std::filesystem::create_directories(std::filesystem::path(options.database_path).parent_path(),
+                                      ignored);
+  if (options.admin_key.empty() && options.admin_key_hash.empty())
+    log.warning("hub_admin_key_missing",
+                {{"msg", "admin calls answer 501 and no key can be made: set HUB_ADMIN_KEY"}});
+  const auto executor = co_await boost::asio::this_coro::executor;
+  Metrics metrics;
+  add_process_metrics(metrics);
+  hub::HubServer hub(executor, std::move(options), system_clock(), system_random(), log, metrics);
+  hub.start();
+  std::exception_ptr failure;
+  TaskGroup tasks(executor);
+  tasks.spawn("database", [&] { return watch_database(hub, stop, failure); });
+  co_await stop.until_requested();
+  co_await tasks.stop();
+  co_await hub.stop(settings.seconds("SHUTDOWN_GRACE"));
+  if (failure) std::rethrow_exception(failure);
+  co_return exit_code::kDone;
+}
+
+}  // namespace
+
+void add_hub_server(CLI::App& hub, Context& context) {
+  auto flags = add_service_flags(hub, "hub");
+  on_run(hub, context, [&context, flags] {
+    const auto settings = service_settings(context, *flags, "hub");
+    const auto data = data_folder(context, *flags);
+    return run_service([&context, &settings, data](StopRequest& stop) {
+      return run_hub(stop, context, settings, data);
+    });
+  });
+}
+
+}  // namespace botburrow::cli

@@ -1,0 +1,140 @@
+#include "cli/parts.hpp"
+
+#include "base/error.hpp"
+#include "base/version.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace botburrow::cli {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kPoolThreads = 2;
+
+net::HttpClient::Options client_options(std::size_t connections_max) {
+  return {.connections_max = connections_max,
+          .user_agent = fmt::format("botburrow-agents/{}", version())};
+}
+
+llm::ProviderSettings provider_settings(const Environment& environment, const Settings& settings) {
+  llm::ProviderSettings out;
+  out.mode = llm::parse_llm_mode(settings.text("LLM_MODE")).value_or(llm::LlmMode::vendor);
+  const auto allowed = settings.list("AGENT_KEY_ENV_ALLOW");
+  out.key = [&environment, &settings, allowed](std::string_view name) {
+    if (const auto* spec = find_setting(name); spec && spec->secret) return settings.secret(name);
+    const bool listed = std::find(allowed.begin(), allowed.end(), name) != allowed.end();
+    return Secret(listed ? environment.variable(name).value_or("") : "");
+  };
+  out.ollama_host = settings.text("OLLAMA_HOST");
+  out.anthropic_base_url = settings.text("ANTHROPIC_BASE_URL");
+  out.openai_base_url = settings.text("OPENAI_BASE_URL");
+  out.default_api_base = settings.text("DEFAULT_API_BASE");
+  out.default_api_style = settings.text("DEFAULT_API_STYLE");
+  out.agent_key_env_allow = allowed;
+  out.timeout = settings.seconds("LLM_TIMEOUT");
+  out.max_retries = static_cast<int>(settings.integer("LLM_MAX_RETRIES"));
+  return out;
+}
+
+std::map<std::string, Secret> agent_keys(const Settings& settings) {
+  std::map<std::string, Secret> keys;
+  // A coordinator acts for nobody: it is not given the keys of agents.
+  if ((find_setting("AGENT_KEYS")->services & services_of_program(settings.program())) == 0)
+    return keys;
+  for (const auto& [agent, key] : settings.secret_map("AGENT_KEYS"))
+    keys.emplace(agent, key);
+  return keys;
+}
+
+llm::PriceTable price_table(const Settings& settings) {
+  llm::PriceTable prices;
+  if (const auto file = settings.find_text("MODEL_COSTS_FILE"))
+    prices.read(read_text_file(*file), *file);
+  return prices;
+}
+
+}  // namespace
+
+QueueParts::QueueParts(const Ground& g, const std::string& url, const std::string& name,
+                       Metrics& metrics)
+    : commands(g.executor, net::parse_redis_url(url), {.name = name}, g.log, g.random),
+      waits(g.executor, net::parse_redis_url(url), {.name = name + "-waits"}, g.log, g.random),
+      queue(commands, waits, g.clock, g.log, &metrics,
+            {.max_wait = g.settings.seconds("QUEUE_MAX_WAIT"),
+             .metrics_per_agent = g.settings.boolean("METRICS_PER_AGENT")}),
+      state(commands, g.log),
+      view(commands, g.log),
+      heartbeats(commands) {
+  auto& up = metrics.gauge("botburrow_redis_up", "Whether Redis answers.").with({});
+  metrics.on_collect([this, &up] { up.set(commands.connected() ? 1 : 0); });
+}
+
+void QueueParts::start() {
+  commands.start();
+  waits.start();
+}
+
+Task<> QueueParts::stop() {
+  co_await waits.stop();
+  co_await commands.stop();
+}
+
+HubParts::HubParts(const Ground& g, const std::string& url, Secret key, Metrics& metrics)
+    : http(g.executor, client_options(100)),
+      hub(http, {.url = url, .service_key = std::move(key), .agent_keys = agent_keys(g.settings)},
+          g.random, g.log, metrics) {}
+
+DefinitionParts::DefinitionParts(const Ground& g, const std::string& keep_folder, net::Redis& redis,
+                                 Metrics& metrics)
+    : pool(kPoolThreads),
+      source(g.settings.text("AGENT_DEFINITIONS_PATH"), parse_options(g.settings), g.clock),
+      catalog(source, pool, {.keep_dir = keep_folder}, g.log, metrics),
+      cache(redis, g.log) {}
+
+ModelParts::ModelParts(const Ground& g, Metrics& metrics)
+    // One connection an activation: as many as a runner may have waiting.
+    : http(g.executor, client_options(4096)),
+      prices(price_table(g.settings)),
+      models(provider_settings(g.environment, g.settings), http, g.random, g.log, &metrics) {}
+
+definitions::ParseOptions parse_options(const Settings& settings) {
+  definitions::ParseOptions options;
+  options.strict = settings.boolean("STRICT_AGENT_CONFIG");
+  options.default_type = settings.text("DEFAULT_EXECUTOR");
+  options.default_brain.model = settings.text("DEFAULT_MODEL");
+  options.default_brain.temperature = settings.number("DEFAULT_TEMPERATURE");
+  options.default_brain.max_tokens = static_cast<int>(settings.integer("DEFAULT_MAX_TOKENS"));
+  for (const auto& name : settings.list("AGENT_KEY_ENV_ALLOW"))
+    options.api_key_env_allow.insert(name);
+  return options;
+}
+
+agent::ActivationSettings activation_settings(const Settings& settings, const std::string& path,
+                                              const Log& log) {
+  agent::ActivationSettings out;
+  if (settings.is_set("MAX_ITERATIONS"))
+    out.iterations_max = static_cast<int>(settings.integer("MAX_ITERATIONS"));
+  out.tokens_max = settings.integer("MAX_TOKENS_PER_ACTIVATION");
+  out.notifications_max = static_cast<int>(settings.integer("MAX_NOTIFICATIONS_PER_ACTIVATION"));
+  out.caps = {.daily_tokens = settings.integer("DAILY_TOKEN_LIMIT"),
+              .monthly_cost_usd = settings.number("MONTHLY_COST_LIMIT")};
+  out.budget_fails_closed = settings.text("BUDGET_FAIL_MODE") == "closed";
+  out.path = path;
+  const auto file = settings.text("AGENT_PERMISSIONS_PATH");
+  if (auto policy = definitions::load_policy(file)) {
+    out.policy = std::move(*policy);
+  } else {
+    const bool allow = settings.text("PERMISSIONS_DEFAULT") != "deny";
+    out.policy =
+        allow ? definitions::GrantPolicy::allow_all() : definitions::GrantPolicy::deny_all();
+    log.info("permissions_default", {{"file", file},
+                                     {"msg", allow ? "no policy file: agents hold what they request"
+                                                   : "no policy file: no grants are held"}});
+  }
+  return out;
+}
+
+}  // namespace botburrow::cli

@@ -1,0 +1,90 @@
+#pragma once
+
+#include "agent/activation.hpp"
+#include "base/blocking_pool.hpp"
+#include "base/log.hpp"
+#include "base/metrics.hpp"
+#include "base/random.hpp"
+#include "base/settings.hpp"
+#include "cli/environment.hpp"
+#include "definitions/catalog.hpp"
+#include "definitions/redis_cache.hpp"
+#include "definitions/source.hpp"
+#include "hubapi/client.hpp"
+#include "llm/prices.hpp"
+#include "llm/providers.hpp"
+#include "net/http_client.hpp"
+#include "net/redis.hpp"
+#include "queue/heartbeats.hpp"
+#include "queue/operator_view.hpp"
+#include "queue/redis_agent_state.hpp"
+#include "queue/redis_work_queue.hpp"
+
+#include <memory>
+#include <string>
+
+// Groups of parts that several commands put together in the same way.
+namespace botburrow::cli {
+
+/// What every part takes.
+struct Ground {
+  boost::asio::any_io_executor executor;
+  const Environment& environment;
+  const Settings& settings;
+  Clock& clock;
+  Random& random;
+  Log log;
+};
+
+/// Redis with everything that speaks to it. Connects in the background once started.
+class QueueParts {
+ public:
+  QueueParts(const Ground& ground, const std::string& url, const std::string& name,
+             Metrics& metrics);
+  void start();
+  Task<> stop();
+
+  net::Redis commands;
+  net::Redis waits;
+  queue::RedisWorkQueue queue;
+  queue::RedisAgentState state;
+  queue::OperatorView view;
+  queue::Heartbeats heartbeats;
+};
+
+/// The Hub over HTTP.
+class HubParts {
+ public:
+  HubParts(const Ground& ground, const std::string& url, Secret key, Metrics& metrics);
+  net::HttpClient http;
+  hubapi::HubClient hub;
+};
+
+/// Agent definitions of the folder in AGENT_DEFINITIONS_PATH.
+class DefinitionParts {
+ public:
+  DefinitionParts(const Ground& ground, const std::string& keep_folder, net::Redis& redis,
+                  Metrics& metrics);
+  BlockingPool pool;
+  definitions::FolderSource source;
+  definitions::DefinitionCatalog catalog;
+  definitions::RedisDefinitionCache cache;
+};
+
+/// Models by the keys and modes of the settings.
+class ModelParts {
+ public:
+  ModelParts(const Ground& ground, Metrics& metrics);
+  net::HttpClient http;
+  llm::PriceTable prices;
+  llm::ConfiguredModels models;
+};
+
+/// What activations are told by the settings. Reads the policy file: throws Error{bad_input}.
+agent::ActivationSettings activation_settings(const Settings& settings, const std::string& path,
+                                              const Log& log);
+
+/// Options for reading definitions by the settings.
+definitions::ParseOptions parse_options(const Settings& settings);
+
+}  // namespace botburrow::cli

@@ -1,0 +1,49 @@
+#pragma once
+
+#include "base/log.hpp"
+#include "base/random.hpp"
+#include "base/task.hpp"
+#include "net/subprocess.hpp"
+
+#include <memory>
+#include <string>
+
+namespace botburrow::cli {
+
+/// The private Redis of `up`: append-only, every write on the disk before it is acknowledged, on a
+/// Unix socket that only this user can reach. Dies with this process; started again with back-off
+/// when it dies alone; one that was left over on the socket is shut down first.
+class RedisProcess {
+ public:
+  /// `folder` is the data folder, which this process has locked.
+  RedisProcess(boost::asio::any_io_executor executor, std::string folder, Random& random, Log log);
+  ~RedisProcess();
+
+  /// Returns when the server answers. Throws Error{not_found} where there is no redis-server, and
+  /// Error{io} with the end of its log where it does not come up within a minute.
+  Task<> start();
+  Task<> stop();
+  std::string url() const { return "unix://" + socket_; }
+
+ private:
+  void spawn();
+  Task<> supervise();
+  Task<> shut_down_left_over();
+  Task<> wait_until_ready();
+  std::string log_tail() const;
+
+  boost::asio::any_io_executor executor_;
+  std::string folder_;
+  std::string socket_;
+  Random& random_;
+  Log log_;
+  bool stopping_ = false;
+  std::unique_ptr<net::Process> process_;
+  TaskGroup tasks_;
+};
+
+/// The socket's path: DIR/redis.sock, or, where that is longer than the 107 bytes a socket address
+/// holds, one in a private folder below `runtime_folder`, named by the data folder's hash.
+std::string redis_socket_path(const std::string& data_folder, const std::string& runtime_folder);
+
+}  // namespace botburrow::cli

@@ -1,0 +1,62 @@
+#include "definitions/validate.hpp"
+
+#include "base/settings.hpp"
+#include "cli/commands.hpp"
+#include "cli/exit_code.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+
+namespace botburrow::cli {
+namespace {
+
+struct ValidateFlags {
+  std::vector<std::string> paths;
+  definitions::ValidateOptions options;
+  std::string severity = "all";
+  bool as_json = false;
+};
+
+int run_validate(const Context& context, ValidateFlags flags) {
+  // An allow-list of the operator changes what is right; no other setting matters here.
+  const Settings settings = Settings::read(sources_of(context.environment, {}, ""), "");
+  for (std::string& name : settings.list("AGENT_KEY_ENV_ALLOW"))
+    flags.options.parse.api_key_env_allow.insert(std::move(name));
+  flags.options.parse.strict = settings.boolean("STRICT_AGENT_CONFIG");
+  const auto report = definitions::validate(flags.paths, flags.options);
+  const auto floor =
+      definitions::find_severity_floor(flags.severity).value_or(definitions::Severity::info);
+  const std::string text = flags.as_json ? definitions::to_json_text(report, floor)
+                                         : definitions::to_text(report, floor);
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  return report.ok() ? exit_code::kDone : exit_code::kBadData;
+}
+
+}  // namespace
+
+void add_validate(CLI::App& app, Context& context) {
+  auto flags = std::make_shared<ValidateFlags>();
+  CLI::App* command = app.add_subcommand(
+      "validate", "Check agent definitions and skills: file, line, field, problem, fix");
+  command
+      ->add_option(
+          "path", flags->paths,
+          "Repository, agents/ or skills/ folder, one agent's or skill's folder, or a file")
+      ->type_name("PATH")
+      ->required();
+  command
+      ->add_option("--root", flags->options.root,
+                   "Where skills are looked up (default: found from each path)")
+      ->type_name("DIR");
+  command->add_flag("--strict", flags->options.strict, "Warnings count as errors");
+  command->add_flag("--fail-fast", flags->options.fail_fast,
+                    "Stop after the first agent or skill with an error");
+  command->add_option("--severity", flags->severity, "Least severity to show")
+      ->type_name("LEVEL")
+      ->check(CLI::IsMember(std::set<std::string>{"error", "warning", "info", "all"}));
+  command->add_flag("--json", flags->as_json, "Machine-readable answer");
+  on_run(*command, context, [&context, flags] { return run_validate(context, *flags); });
+}
+
+}  // namespace botburrow::cli

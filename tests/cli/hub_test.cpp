@@ -1,0 +1,138 @@
+#include "base/json.hpp"
+#include "canned_hub.hpp"
+#include "run_program.hpp"
+
+#include <boost/json.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace botburrow::cli {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr const char* kPost =
+    R"({"id":"p1","author":{"id":"scribe","name":"scribe"},"title":"Hello","content":"Line one\nLine \u001b[31mtwo",)"
+    R"("community":"m/general","created_at":"2026-01-01T00:00:00.000Z","comments":[)"
+    R"({"id":"c1","post_id":"p1","parent_id":null,"author":{"name":"ann"},"content":"first","created_at":"2026-01-01T00:00:00Z"},)"
+    R"({"id":"c2","post_id":"p1","parent_id":"c1","author":{"name":"bob"},"content":"below first","created_at":"2026-01-01T00:00:00Z"},)"
+    R"({"id":"c3","post_id":"p1","parent_id":"c3","author":{"name":"eve"},"content":"its own parent","created_at":"x"}]})";
+
+Ran hub(const CannedHub& server, std::vector<std::string> arguments, std::string input = "") {
+  arguments.insert(arguments.begin(), "hub");
+  return run_program({.arguments = std::move(arguments),
+                      .environment = {{"HUB_URL", server.url()}, {"HUB_API_KEY", "the-key"}},
+                      .input = std::move(input)});
+}
+
+TEST(HubPost, SendsOnceWithAKeyOfItsOwnAndPrintsThePost) {
+  const CannedHub server([](const CannedHub::Request&) { return CannedHub::Answer{201, kPost}; });
+  const Ran ran = hub(server, {"post", "Hi @scribe", "--title", "Hello", "--community", "general",
+                               "--tag", "a", "--tag", "b", "--json"});
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_EQ(string_field(parse_json(ran.out, "answer"), "id"), "p1");
+  ASSERT_EQ(server.requests().size(), 1u);
+  const auto request = server.requests()[0];
+  EXPECT_EQ(request.method, "POST");
+  EXPECT_EQ(request.target, "/api/v1/posts");
+  EXPECT_EQ(request.headers.at("authorization"), "Bearer the-key");
+  EXPECT_EQ(request.headers.at("idempotency-key").size(), 36u);
+  const json::value body = parse_json(request.body, "body");
+  EXPECT_EQ(
+      body,
+      parse_json(
+          R"({"content":"Hi @scribe","title":"Hello","community":"general","tags":["a","b"]})",
+          "x"));
+  (void)hub(server, {"post", "Hi @scribe"});
+  EXPECT_NE(server.requests()[1].headers.at("idempotency-key"),
+            request.headers.at("idempotency-key"));
+}
+
+TEST(HubPost, AsAnAgentNamesItAndReadsStandardInput) {
+  const CannedHub server([](const CannedHub::Request&) { return CannedHub::Answer{201, kPost}; });
+  const Ran ran = hub(server, {"post", "-", "--as", "scribe"}, "from a pipe\n");
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("posted p1 in m/general"));
+  const json::value body = parse_json(server.requests()[0].body, "body");
+  EXPECT_EQ(string_field(body, "agent_id"), "scribe");
+  EXPECT_EQ(string_field(body, "content"), "from a pipe");
+}
+
+TEST(HubPost, AnEmptyTextIsAUsageErrorBeforeAnythingIsSent) {
+  const CannedHub server([](const CannedHub::Request&) { return CannedHub::Answer{}; });
+  EXPECT_EQ(hub(server, {"post", "  "}).exit_code, 64);
+  EXPECT_EQ(hub(server, {"post", "-"}, "\n").exit_code, 64);
+  EXPECT_TRUE(server.requests().empty());
+}
+
+TEST(HubReply, GoesUnderThePostAndEscapesTheId) {
+  const CannedHub server([](const CannedHub::Request&) {
+    return CannedHub::Answer{201, R"({"id":"c9","post_id":"p1","content":"ok"})"};
+  });
+  const Ran ran = hub(server, {"reply", "p1/../x", "ok", "--parent", "c1"});
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("answered c9 under p1"));
+  EXPECT_EQ(server.requests()[0].target, "/api/v1/posts/p1%2F..%2Fx/comments");
+  EXPECT_EQ(string_field(parse_json(server.requests()[0].body, "body"), "parent_id"), "c1");
+  EXPECT_TRUE(server.requests()[0].headers.contains("idempotency-key"));
+}
+
+TEST(HubThread, ShowsEveryCommentOnceAndNoControlCharacters) {
+  const CannedHub server([](const CannedHub::Request&) { return CannedHub::Answer{200, kPost}; });
+  const Ran ran = hub(server, {"thread", "p1"});
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_EQ(server.requests()[0].target, "/api/v1/posts/p1?include_comments=true");
+  for (const std::string part :
+       {"Hello", "scribe", "Line [31mtwo", "first", "    below first", "its own parent"})
+    EXPECT_THAT(ran.out, HasSubstr(part));
+  EXPECT_THAT(ran.out, Not(HasSubstr("\x1b")));
+  const Ran as_json = hub(server, {"thread", "p1", "--json"});
+  EXPECT_EQ(array_field(parse_json(as_json.out, "answer"), "comments").size(), 3u);
+}
+
+TEST(HubInbox, AsksForTheAgentsUnreadItems) {
+  const CannedHub server([](const CannedHub::Request&) {
+    return CannedHub::Answer{
+        200,
+        R"({"notifications":[{"id":"n1","type":"reply","subtype":"comment","post_id":"p1",)"
+        R"("from_agent":{"name":"ann"},"content":"hey","created_at":"2026-01-01T00:00:00Z","read":false}]})"};
+  });
+  const Ran ran = hub(server, {"inbox", "--as", "scribe"});
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("comment"));
+  EXPECT_THAT(ran.out, HasSubstr("ann"));
+  const std::string target = server.requests()[0].target;
+  EXPECT_THAT(target, HasSubstr("unread=true"));
+  EXPECT_THAT(target, HasSubstr("agent_id=scribe"));
+}
+
+TEST(HubAgents, FollowsPagesIntoOneList) {
+  const CannedHub server([](const CannedHub::Request& request) {
+    const bool first = request.target.find("offset=0") != std::string::npos;
+    return CannedHub::Answer{200, first ? R"({"agents":[{"name":"a"},{"name":"b"}],"total":3})"
+                                        : R"({"agents":[{"name":"c"}],"total":3})"};
+  });
+  const Ran ran = hub(server, {"agents", "--json"});
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_EQ(array_field(parse_json(ran.out, "answer"), "agents").size(), 3u);
+  EXPECT_EQ(server.requests().size(), 2u);
+}
+
+TEST(HubErrors, AreOneLineWithTheirExitCode) {
+  const CannedHub denied([](const CannedHub::Request&) {
+    return CannedHub::Answer{401, R"({"detail":"unknown key"})"};
+  });
+  const Ran ran = hub(denied, {"agents"});
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_THAT(ran.err, testing::StartsWith("error: "));
+  EXPECT_THAT(ran.err, HasSubstr("401"));
+  EXPECT_THAT(ran.err, Not(HasSubstr("the-key")));
+  const CannedHub absent([](const CannedHub::Request&) {
+    return CannedHub::Answer{404, R"({"detail":"no such post"})"};
+  });
+  EXPECT_EQ(hub(absent, {"thread", "nope"}).exit_code, 1);
+}
+
+}  // namespace
+}  // namespace botburrow::cli

@@ -1,0 +1,64 @@
+#include "cli/service.hpp"
+
+#include "base/error.hpp"
+#include "cli/exit_code.hpp"
+
+#include <gtest/gtest.h>
+
+#include <signal.h>
+
+namespace botburrow::cli {
+namespace {
+
+TEST(Service, GivesTheCodeOfItsBody) {
+  EXPECT_EQ(run_service([](StopRequest&) -> Task<int> { co_return 7; }), 7);
+}
+
+TEST(Service, MapsWhatTheBodyThrows) {
+  EXPECT_EQ(run_service([](StopRequest&) -> Task<int> {
+              throw Error(errc::port_in_use, "port 80 is in use");
+              co_return 0;
+            }),
+            69);
+}
+
+TEST(Service, TheFirstSignalAsksAndTheSecondHurries) {
+  EXPECT_EQ(run_service([](StopRequest& stop) -> Task<int> {
+              EXPECT_FALSE(stop.requested());
+              ::raise(SIGTERM);
+              co_await stop.until_requested();
+              EXPECT_TRUE(stop.requested());
+              EXPECT_FALSE(stop.urgent());
+              ::raise(SIGINT);
+              co_await stop.until_urgent();
+              EXPECT_TRUE(stop.urgent());
+              co_await stop.until_requested();  // at once
+              co_return exit_code::kDone;
+            }),
+            0);
+}
+
+TEST(Service, TheThirdSignalEndsTheProcess) {
+  EXPECT_EXIT(run_service([](StopRequest& stop) -> Task<int> {
+                ::raise(SIGTERM);
+                co_await stop.until_requested();
+                ::raise(SIGTERM);
+                co_await stop.until_urgent();
+                ::raise(SIGTERM);
+                co_await sleep_for(std::chrono::minutes(1));
+                co_return 0;
+              }),
+              testing::ExitedWithCode(130), "");
+}
+
+TEST(Service, ACommandIsCancelledByASignal) {
+  EXPECT_EQ(run_command([]() -> Task<int> {
+              ::raise(SIGINT);
+              co_await sleep_for(std::chrono::minutes(1));
+              co_return 0;
+            }),
+            130);
+}
+
+}  // namespace
+}  // namespace botburrow::cli
