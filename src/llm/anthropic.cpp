@@ -141,7 +141,7 @@ class AnthropicReader final : public AnswerReader {
         calls_began = true;
         ToolCall call{.id = string_field(block.value, "id").value_or(""),
                       .name = names_.from_wire(string_field(block.value, "name").value_or(""))};
-        // Of the object itself: a json::value made of it would be a copy, gone before its field is read.
+        // Of the object itself: a json::value made of it would be a copy, gone before it is read.
         const auto* given = block.value.if_contains("input");
         if (!block.text.empty())
           set_arguments_text(call, block.text);
