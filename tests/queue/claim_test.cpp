@@ -162,6 +162,23 @@ TEST_F(ClaimTest, ARepeatWithTheSameActivationIdGivesTheSameClaim) {
   EXPECT_EQ(run(queue.claim(fresh))->item.agent_id.str(), "b");
 }
 
+TEST_F(ClaimTest, ARepeatInANewGenerationHasAFenceOfThatGeneration) {
+  ask({"SET", "work:fence", "500"});
+  enqueue(inbox("a"));
+  ClaimRequest asked = request();
+  EXPECT_EQ(run(queue.claim(asked)).value().fence.to_string(), "1.501");
+  // Before the lost answer is asked for again, a leader begins the next generation.
+  ask({"SET", "work:generation", "set:2"});
+  ask({"SET", "work:fence", "0"});
+  asked.retry = true;
+  const Claim again = run(queue.claim(asked)).value();
+  EXPECT_EQ(again.fence.to_string(), "2.1") << "2.501 would stand above all fences to come";
+  EXPECT_EQ(run(queue.claim(asked)).value().fence, again.fence);
+  EXPECT_THAT(run(queue.renew({ref_of(again)})), testing::ElementsAre(RenewOutcome::renewed));
+  complete(again);
+  EXPECT_EQ(ask({"HLEN", "work:leases"}), "0");
+}
+
 TEST_F(ClaimTest, OneAgentNeverRunsTwiceAtATime) {
   ask({"LPUSH", "work:queue:high", foreign("a"), foreign("a", R"(,"inbox_count":2)")});
   const Claim first = claim_now();

@@ -10,16 +10,32 @@ local function claim_reply(lane, lease, item, fence, generation, lease_ms, activ
           history_text(item.history)}
 end
 
+-- Compared as text: Lua's numbers are exact only to 2^53.
+local function above(counter, other)
+  return #counter > #other or (#counter == #other and counter > other)
+end
+
 -- What this activation took before, when its answer was lost.
 local function claimed_before(activation, generation)
   local record = call('GET', 'activation:' .. activation)
   local ok, fields = pcall(cjson.decode, record or '')
   if not ok or type(fields) ~= 'table' or type(fields.agent_id) ~= 'string' then return nil end
-  local lease = lease_of(fields.agent_id)
+  local agent = fields.agent_id
+  local lease = lease_of(agent)
   if not lease or lease.activation ~= activation then return nil end
   local item = read_item(lease.element)
-  local value = call('HGET', 'work:leases', fields.agent_id)
+  local value = call('HGET', 'work:leases', agent)
   if not item or not value then return nil end
+  -- A counter that was not given out in this generation would stand above its fences to come. The
+  -- first answer was not read, so a new fence takes nothing from anybody.
+  if above(lease.fence, call('GET', 'work:fence') or '0') then
+    call('INCR', 'work:fence')
+    lease.fence = call('GET', 'work:fence')
+    local rest = string.match(call('HGET', 'work:processing', agent), '^%S+( .*)$')
+    call('HSET', 'work:processing', agent, lease.fence .. rest)
+    value = lease.fence .. ':0:' .. (string.match(value, ':(%d+)$') or '10000')
+    call('HSET', 'work:leases', agent, value)
+  end
   return claim_reply(lease.lane, lease, item, lease.fence, generation,
                      string.match(value, ':(%d+)$') or '10000', activation)
 end
