@@ -3,6 +3,7 @@
 #include "base/version.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/output.hpp"
+#include "definitions/nearest.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -49,6 +50,21 @@ int usage_error(const CLI::App* app, std::string_view what) {
   return exit_code::kUsage;
 }
 
+std::vector<std::string> commands_of(const CLI::App* app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app->get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(command->get_name());
+  return names;
+}
+
+std::vector<std::string> flags_of(const CLI::App* app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app->get_options())
+    for (const std::string& name : option->get_lnames())
+      names.push_back("--" + name);
+  return names;
+}
+
 /// A word where a command belongs is the commonest slip and deserves its own sentence.
 std::string parse_fault(const CLI::App* app, const CLI::ParseError& error) {
   const CLI::App* command = innermost(app);
@@ -57,8 +73,14 @@ std::string parse_fault(const CLI::App* app, const CLI::ParseError& error) {
     const std::string word = extras.empty() ? "" : extras.front();
     const bool expects_command =
         !command->get_subcommands([](const CLI::App*) { return true; }).empty();
-    if (word.starts_with('-')) return fmt::format("unknown flag {}", word);
-    if (expects_command) return fmt::format("unknown command \"{}\"", word);
+    if (word.starts_with('-')) {
+      return fmt::format("unknown flag {}{}", word,
+                         definitions::did_you_mean(word, flags_of(command)));
+    }
+    if (expects_command) {
+      return fmt::format("unknown command \"{}\"{}", word,
+                         definitions::did_you_mean(word, commands_of(command)));
+    }
     return fmt::format("unexpected argument \"{}\"", word);
   }
   return error.what();
@@ -68,6 +90,9 @@ int parse_and_run(CLI::App& app, Context& context, int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
+    // Help for a word that is no command would hide that it is none.
+    if (!app.remaining(true).empty())
+      return usage_error(&app, parse_fault(&app, CLI::ExtrasError(std::vector<std::string>{})));
     const CLI::App* command = innermost(&app);
     const std::string text =
         command->help(command->get_parent() ? full_name(command->get_parent()) : "");
@@ -108,6 +133,13 @@ std::unique_ptr<CLI::App> make_app(Context& context) {
   add_up(*app, context);
   add_demo(*app, context);
   add_status(*app, context);
+  add_why(*app, context);
+  add_agents_state(*app, context);
+  add_queue(*app, context);
+  add_activations(*app, context);
+  add_runners(*app, context);
+  add_backoff(*app, context);
+  add_dead(*app, context);
   add_coordinator(*app, context);
   add_runner(*app, context);
   add_hub(*app, context);

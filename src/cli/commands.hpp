@@ -64,6 +64,15 @@ void add_runner(CLI::App& app, Context& context);
 /// The server itself, for `hub` without a further word.
 void add_hub_server(CLI::App& hub, Context& context);
 void add_status(CLI::App& app, Context& context);
+// Look at the queues and act on them.
+void add_queue(CLI::App& app, Context& context);
+void add_activations(CLI::App& app, Context& context);
+void add_runners(CLI::App& app, Context& context);
+void add_backoff(CLI::App& app, Context& context);
+void add_dead(CLI::App& app, Context& context);
+/// `agents`: what Redis knows of them; those of the Hub are `hub agents`.
+void add_agents_state(CLI::App& app, Context& context);
+void add_why(CLI::App& app, Context& context);
 /// `hub` with post, reply, thread, inbox, agents, and the server.
 void add_hub(CLI::App& app, Context& context);
 void add_config(CLI::App& app, Context& context);

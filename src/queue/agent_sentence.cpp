@@ -42,8 +42,11 @@ std::string to_sentence(const AgentFacts& facts) {
   if (facts.paused) return fmt::format("{} is paused.", name);
   if (facts.waiting) return fmt::format("{} {}.", name, waiting_words(facts));
   if (facts.backoff_seconds > 0) {
-    return fmt::format("{} is held off for {:.0f} s more: {} failures in a row{}.", name,
-                       std::ceil(facts.backoff_seconds), facts.failures, last_words(facts));
+    // A hold-off without a failure: a forced stop, a budget, a limit.
+    const auto failures =
+        facts.failures > 0 ? fmt::format(": {} failures in a row", facts.failures) : "";
+    return fmt::format("{} is held off for {:.0f} s more{}{}.", name,
+                       std::ceil(facts.backoff_seconds), failures, last_words(facts));
   }
   return fmt::format("{} has nothing to do{}.", name,
                      facts.failures > 0 ? fmt::format(" ({} failures in a row{})", facts.failures,

@@ -41,6 +41,9 @@ INSTANTIATE_TEST_SUITE_P(
     CommandLine, UsageError,
     testing::Values(
         BadLine{{}, "a command is missing"}, BadLine{{"nonsense"}, "unknown command \"nonsense\""},
+        BadLine{{"statsu"}, "did you mean \"status\""},
+        BadLine{{"nonsense", "--help"}, "unknown command \"nonsense\""},
+        BadLine{{"config", "--servce"}, "did you mean \"--service\""},
         BadLine{{"--nonsense"}, "unknown flag --nonsense"},
         BadLine{{"config", "--nonsense"}, "unknown flag --nonsense"},
         BadLine{{"config", "--service", "nobody"}, "nobody"}, BadLine{{"validate"}, "path"},

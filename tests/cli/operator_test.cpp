@@ -1,0 +1,143 @@
+#include "base/json.hpp"
+#include "run_program.hpp"
+#include "tests/support/private_redis.hpp"
+
+#include <boost/json.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace botburrow::cli {
+namespace {
+
+using testing::HasSubstr;
+
+/// The commands that look at the queues and act on them, against a Redis of their own and no Hub.
+class OperatorCommands : public testing::Test {
+ protected:
+  OperatorCommands() { redis_.ask({"SET", "work:generation", "set:1"}); }
+
+  Ran run(std::vector<std::string> words) {
+    words.insert(words.end(), {"--redis-url", redis_.url()});
+    return run_program({.arguments = std::move(words), .environment = {{"HOME", folder_.path()}}});
+  }
+  json::value ask(std::vector<std::string> words) {
+    words.emplace_back("--json");
+    const Ran ran = run(std::move(words));
+    EXPECT_EQ(ran.exit_code, 0) << ran.err;
+    return parse_json(ran.out, "answer");
+  }
+  Ran add(const std::string& agent) { return run({"queue", "add", agent, "--unchecked"}); }
+  std::string why(const std::string& agent) { return run({"why", agent}).out; }
+
+  test::PrivateRedis redis_;
+  ScratchFolder folder_;
+};
+
+TEST_F(OperatorCommands, QueueListsWhatWasAddedByHandOnce) {
+  EXPECT_THAT(add("scribe").out, HasSubstr("scribe is queued"));
+  EXPECT_THAT(add("scribe").out, HasSubstr("waits already"));
+  EXPECT_EQ(run({"queue", "add", "poet", "--unchecked", "--priority", "low", "--task", "discovery"})
+                .exit_code,
+            0);
+  const auto queue = ask({"queue"});
+  EXPECT_EQ(int_field(queue, "high"), 1);
+  EXPECT_EQ(int_field(queue, "low"), 1);
+  const auto items = array_field(queue, "items");
+  ASSERT_EQ(items.size(), 2u);
+  EXPECT_EQ(string_field(items[0], "agent_id"), "scribe");
+  EXPECT_EQ(string_field(items[1], "task_type"), "discovery");
+  EXPECT_THAT(run({"queue"}).out, HasSubstr("poet"));
+}
+
+TEST_F(OperatorCommands, DroppedItemIsGone) {
+  add("scribe");
+  EXPECT_EQ(run({"queue", "drop", "scribe"}).exit_code, 0);
+  EXPECT_EQ(run({"queue", "drop", "scribe"}).exit_code, 1);
+  EXPECT_EQ(int_field(ask({"queue"}), "high"), 0);
+}
+
+TEST_F(OperatorCommands, PausedAgentIsNotQueuedUnlessForced) {
+  run({"agents", "pause", "scribe"});
+  EXPECT_THAT(why("scribe"), HasSubstr("paused"));
+  const Ran refused = add("scribe");
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.out, HasSubstr("agents resume"));
+  EXPECT_EQ(run({"queue", "add", "scribe", "--unchecked", "--force"}).exit_code, 0);
+  run({"agents", "resume", "scribe"});
+  EXPECT_THAT(why("scribe"), HasSubstr("waits in work:queue:high"));
+}
+
+TEST_F(OperatorCommands, FleetIsPausedAndResumed) {
+  run({"agents", "pause", "--all"});
+  EXPECT_THAT(why("anybody"), HasSubstr("whole fleet"));
+  run({"agents", "resume", "--all"});
+  EXPECT_THAT(why("anybody"), HasSubstr("nothing to do"));
+}
+
+TEST_F(OperatorCommands, BackOffIsShownAndCleared) {
+  const auto later = std::to_string(std::stoll(redis_.ask({"TIME"}).array().at(0).str()) + 600);
+  redis_.ask({"HSET", "work:backoff", "scribe", later});
+  redis_.ask({"HSET", "work:failures", "scribe", "7"});
+  EXPECT_THAT(run({"backoff"}).out, HasSubstr("10 min"));
+  EXPECT_THAT(why("scribe"), HasSubstr("7 failures in a row"));
+  EXPECT_EQ(int_field(ask({"backoff", "clear", "scribe"}), "cleared"), 1);
+  EXPECT_EQ(array_field(ask({"backoff"}), "agents").size(), 0u);
+}
+
+TEST_F(OperatorCommands, HoldOffWithoutAFailureCountsNone) {
+  const auto later = std::to_string(std::stoll(redis_.ask({"TIME"}).array().at(0).str()) + 60);
+  redis_.ask({"HSET", "work:backoff", "scribe", later});
+  EXPECT_THAT(why("scribe"), HasSubstr("is held off for"));
+  EXPECT_THAT(why("scribe"), testing::Not(HasSubstr("failures")));
+}
+
+TEST_F(OperatorCommands, DeadLetterIsShownRetriedAndCleared) {
+  redis_.ask({"LPUSH", "work:dead",
+              R"({"id": "d1", "kind": "item", "agent_id": "scribe", "reason": "crashed", )"
+              R"("attempts": 3, "history": [], "at": "2026-01-01T00:00:00Z", "item": )"
+              R"({"agent_id": "scribe", "agent_name": "scribe", "task_type": "inbox", )"
+              R"("priority": "high", "inbox_count": 1, "created_at": 1.5}})"});
+  EXPECT_THAT(run({"dead"}).out, HasSubstr("crashed"));
+  EXPECT_THAT(run({"dead", "show", "d1"}).out, HasSubstr("attempts  3"));
+  EXPECT_EQ(string_field(ask({"dead", "retry", "d1"}), "result"), "queued");
+  EXPECT_EQ(int_field(ask({"queue"}), "high"), 1);
+  const Ran gone = run({"dead", "show", "d1"});
+  EXPECT_NE(gone.exit_code, 0);
+  EXPECT_THAT(gone.err, HasSubstr("no dead letter \"d1\""));
+}
+
+TEST_F(OperatorCommands, RunningActivationIsListedAndStopped) {
+  const std::string record =
+      R"({"agent_id": "scribe", "agent_name": "scribe", "runner_id": "r1", "task_type": "inbox", )"
+      R"("started_at": "2026-01-01T00:00:00Z", "activation_id": "a-1"})";
+  redis_.ask({"HSET", "work:active", "scribe", "r1"});
+  redis_.ask({"SET", "agent:activation:scribe", record});
+  redis_.ask({"SET", "activation:a-1", record});
+  EXPECT_EQ(array_field(ask({"activations"}), "running").size(), 1u);
+  EXPECT_EQ(string_field(ask({"activations", "stop", "scribe"}), "activation_id"), "a-1");
+  EXPECT_EQ(redis_.ask({"EXISTS", "activation:a-1"}).integer(), 0);
+  EXPECT_EQ(run({"activations", "stop", "scribe"}).exit_code, 1);
+}
+
+TEST_F(OperatorCommands, WithoutRunnersThatIsSaid) {
+  EXPECT_THAT(run({"runners"}).out, HasSubstr("botburrow runner"));
+  EXPECT_EQ(array_field(ask({"runners"}), "runners").size(), 0u);
+}
+
+TEST_F(OperatorCommands, ClearingNeedsOneOrAll) {
+  for (const std::string command : {"dead", "backoff"}) {
+    const Ran ran = run({command, "clear"});
+    EXPECT_EQ(ran.exit_code, 64);
+    EXPECT_THAT(ran.err, HasSubstr("--all"));
+  }
+}
+
+TEST(OperatorCommandsAlone, WithoutRedisTheySayWhatToDo) {
+  const Ran ran = run_program(
+      {.arguments = {"why", "scribe", "--redis-url", "unix:///nonexistent/redis.sock"}});
+  EXPECT_EQ(ran.exit_code, 69);
+  EXPECT_THAT(ran.err, HasSubstr("is the system up?"));
+}
+
+}  // namespace
+}  // namespace botburrow::cli
