@@ -46,8 +46,10 @@ GenerationCheck::GenerationCheck(queue::WorkQueue& queue, net::Redis& redis, hub
       trouble_(30s) {}
 
 Task<> GenerationCheck::check() {
-  const auto seen = co_await queue_.generation();
+  // The Hub first: whatever fence it was shown by then, Redis had given out before. The other way
+  // round, claims made between the two answers look like a Redis that was rolled back.
   const auto known = co_await hub_.generation(Deadline::in(kCallTime));
+  const auto seen = co_await queue_.generation();
   if (!known) {
     if (seen.generation) co_return;
     const queue::Generation fresh{.dataset = random_.uuid4(),
