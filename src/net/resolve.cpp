@@ -2,6 +2,9 @@
 
 #include "base/error.hpp"
 
+#include <boost/asio/execution/context.hpp>
+#include <boost/asio/execution_context.hpp>
+#include <boost/asio/query.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
 
@@ -63,6 +66,27 @@ void look_up(const std::shared_ptr<Lookup>& lookup, const std::string& host,
   if (lookup->notify) lookup->notify();
 }
 
+/// Tells a look-up's thread whether the loop it would wake is still there. A loop that is torn down
+/// unwinds its coroutines through its own queue, without a lock: too late to tell anybody. Services
+/// made after that queue are shut down before it.
+class LoopWatch final : public asio::execution_context::service {
+ public:
+  struct State {
+    std::mutex mutex;
+    bool gone = false;
+  };
+  static inline asio::execution_context::id id;
+  explicit LoopWatch(asio::execution_context& context) : service(context) {}
+  std::shared_ptr<State> state() const { return state_; }
+
+ private:
+  void shutdown() noexcept override {
+    const std::scoped_lock lock(state_->mutex);
+    state_->gone = true;
+  }
+  std::shared_ptr<State> state_ = std::make_shared<State>();
+};
+
 /// Starts the thread with all signals held back: they belong to the thread that runs the loop.
 void start_thread(std::shared_ptr<Lookup> lookup, std::string host, std::string service) {
   sigset_t all;
@@ -115,8 +139,12 @@ Task<Endpoints> resolve_tcp(std::string host, int port) {
   const auto lookup = std::make_shared<Lookup>();
   const auto woken =
       std::make_shared<asio::steady_timer>(executor, asio::steady_timer::time_point::max());
-  const Interest interest(
-      lookup, [executor, woken] { asio::post(executor, [woken] { woken->cancel(); }); });
+  auto& context = asio::query(executor, asio::execution::context);
+  const auto loop = asio::use_service<LoopWatch>(context).state();
+  const Interest interest(lookup, [executor, woken, loop] {
+    const std::scoped_lock lock(loop->mutex);
+    if (!loop->gone) asio::post(executor, [woken] { woken->cancel(); });
+  });
   start_thread(lookup, host, std::to_string(port));
   while (!interest.done()) {
     boost::system::error_code ignored;

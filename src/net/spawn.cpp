@@ -51,6 +51,14 @@ struct Plan {
   int report_to = -1;
 };
 
+// Ours until exec, which spares copying the page tables. The thread sanitizer cannot follow two
+// processes in one memory, so there the child has a copy.
+#if __has_feature(thread_sanitizer)
+constexpr int kSharing = 0;
+#else
+constexpr int kSharing = CLONE_VM | CLONE_VFORK;
+#endif
+
 void close_on_exec_from(int first) {
   if (::syscall(SYS_close_range, first, ~0U, CLOSE_RANGE_CLOEXEC) == 0) return;
   // Kernels before 5.11: there are no more descriptors than this in a service of ours.
@@ -275,8 +283,7 @@ SpawnedChild spawn_child(const ProcessOptions& options) {
   {
     // A handler of ours that ran in the child would work on our memory.
     const SignalsBlocked blocked;
-    pid = ::clone(child_main, stack.top(), CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &plan,
-                  &pidfd);
+    pid = ::clone(child_main, stack.top(), kSharing | CLONE_PIDFD | SIGCHLD, &plan, &pidfd);
     clone_failure = errno;
   }
   if (pid < 0) throw_io(program, "clone", clone_failure);
