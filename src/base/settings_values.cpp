@@ -151,6 +151,11 @@ std::optional<std::string> wrong_sentinel(std::string_view hosts, std::string_vi
   }
   const std::string_view master = path.substr(0, path.find('/'));
   if (master.empty()) return "missing master name, expected redis+sentinel://host:26379/master";
+  constexpr std::string_view kNameCharacters =
+      "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz.-_";
+  if (master.find_first_not_of(kNameCharacters) != std::string_view::npos)
+    return fmt::format("master name \"{}\", expected letters, digits, '.', '-' and '_'",
+                       shown_value(master));
   return wrong_redis_db(path.size() > master.size() ? path.substr(master.size() + 1) : "");
 }
 

@@ -69,7 +69,7 @@ QueueParts::QueueParts(const Ground& g, const std::string& url, const std::strin
       view(commands, g.log),
       heartbeats(commands) {
   auto& up = metrics.gauge("botburrow_redis_up", "Whether Redis answers.").with({});
-  metrics.on_collect([this, &up] { up.set(commands.connected() ? 1 : 0); });
+  metrics.on_collect([this, &up] { up.set(commands.usable() ? 1 : 0); });
 }
 
 void QueueParts::start() {

@@ -311,7 +311,7 @@ std::optional<std::string> Coordinator::unhealthy() const {
 }
 std::optional<std::string> Coordinator::not_ready() const {
   if (impl_->stopping_) return "draining";
-  if (!impl_->parts_.redis.connected()) return "redis";
+  if (!impl_->parts_.redis.usable()) return "redis";
   return std::nullopt;
 }
 

@@ -40,8 +40,11 @@ Task<> Redis::stop() {
 bool Redis::connected() const {
   return impl_->connection != nullptr;
 }
+bool Redis::usable() const {
+  return connected() && !impl_->distrust;
+}
 std::string Redis::last_error() const {
-  return impl_->last_error;
+  return impl_->connection && impl_->distrust ? impl_->distrust->text : impl_->last_error;
 }
 std::uint64_t Redis::connections() const {
   return impl_->connections;

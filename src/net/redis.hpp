@@ -15,8 +15,18 @@
 
 namespace botburrow::net {
 
-/// Where a server is: `redis://[user:pass@]host:port[/db]`, `rediss://` (TLS), or
-/// `unix:///path/redis.sock[?db=N]`.
+struct RedisHost {
+  std::string host;
+  int port = 0;
+  /// `host:port`, an IPv6 address in brackets.
+  std::string to_string() const;
+  friend bool operator==(const RedisHost&, const RedisHost&) = default;
+};
+
+/// Where a server is: `redis://[user:pass@]host:port[/db]`, `rediss://` (TLS),
+/// `unix:///path/redis.sock[?db=N]`, or the master of that name whom sentinels watch over:
+/// `redis+sentinel://[user:pass@]h1:26379,h2:26379/<master>[/db]` (`rediss+sentinel://`: TLS to the
+/// sentinels and to the server; user and password are the server's).
 struct RedisAddress {
   enum class Transport { tcp, tls, unix_socket } transport = Transport::tcp;
   std::string host = "localhost";
@@ -25,6 +35,10 @@ struct RedisAddress {
   std::string user;
   Secret password;
   int db = 0;
+  std::vector<RedisHost> sentinels;  ///< where to ask for host and port; empty: they stand above
+  std::string master;                ///< the name that the sentinels know
+
+  bool by_sentinel() const { return !sentinels.empty(); }
 
   /// The URL with the password masked, for logs.
   std::string masked() const;
@@ -65,23 +79,45 @@ class RedisScript {
   std::string sha_;
 };
 
-/// Redis errors told apart, for messages and metrics.
+/// What keeps a server from doing work for us, told apart; `redis_faults.hpp` says what to do about
+/// each.
 enum class RedisFault {
+  // Said by the server.
   loading,
   read_only,
-  disk_full,
+  master_down,
+  disk_full,  ///< MISCONF: it cannot save
+  no_replicas,
   out_of_memory,
   busy,
   no_script,
   no_auth,
-  moved,
+  wrong_password,
+  no_permission,
+  cluster,
+  max_clients,
+  // Met on the way to it.
+  refused,
+  timed_out,
+  name_unknown,
+  unreachable,
+  certificate,
+  no_master,
   other
 };
 RedisFault fault_of(std::string_view error_text);
 
 /// One connection to a Redis or Valkey server, made and kept by a task of its own: connects in the
-/// background, again after each loss (back-off 50 ms doubling to 2 s, ±20 % jitter), and logs
-/// `redis_connected` and, at most once a second, `Error connecting to Redis: <reason>`.
+/// background and again after each loss. Attempts are 50 ms to 1 s apart (doubling, ±20 % jitter),
+/// and stay so however long the server is away: a Redis that is back is found within 1.2 s. The log
+/// has `redis_connected`, and `redis_unavailable` with `Error connecting to Redis: <reason>`:
+/// at once for a new reason, then after 1, 2, 4 … 60 s, for all connections of an io_context to one
+/// URL together, with the count of attempts; each further attempt at level debug.
+///
+/// A server that is a replica, still loads, or is part of a Redis Cluster is not connected to. One
+/// that turns into such a thing is left: by what it answers, and by a question that changes
+/// nothing, asked each second while nothing else is. With sentinels, each second they are asked,
+/// too, whether they still name this master.
 ///
 /// Commands of many coroutines are pipelined over it: what is asked while a write is under way goes
 /// out with the next one. While there is no connection a command waits for one until its deadline.
@@ -96,8 +132,9 @@ RedisFault fault_of(std::string_view error_text);
 /// lost after a command was written fails it with Error{redis_unavailable, after_backoff} and
 /// detail `outcome_unknown`: it may have been applied, and only scripts that are safe to repeat
 /// should be. Server errors throw Error{redis_error} (detail = first word, e.g. WRONGTYPE);
-/// LOADING, READONLY, MISCONF, OOM, BUSY, MASTERDOWN, NOAUTH, WRONGPASS, NOPERM throw
-/// Error{redis_unavailable} with that word as detail.
+/// LOADING, READONLY, MISCONF, NOREPLICAS, OOM, BUSY, MASTERDOWN, NOAUTH, WRONGPASS, NOPERM and
+/// those of a cluster (MOVED) throw Error{redis_unavailable} with that word as detail and the cure
+/// in the message.
 ///
 /// Use from the executor's one thread. Coroutines are resumed in the order of their replies, from
 /// within the task that reads. Commands that change what replies look like (SUBSCRIBE, MONITOR,
@@ -127,7 +164,10 @@ class Redis {
   Task<> stop();
 
   bool connected() const;
-  /// Why there is no connection: empty while there is one.
+  /// Connected, and the server does what it is asked: not out of memory, stuck in a script, unable
+  /// to write to its disk. What a service's readiness rests on.
+  bool usable() const;
+  /// Why it is not usable: empty while it is.
   std::string last_error() const;
   /// Times a connection was made; grows with each reconnect.
   std::uint64_t connections() const;

@@ -1,6 +1,7 @@
 #include "net/redis_greeting.hpp"
 
 #include "base/error.hpp"
+#include "net/redis_faults.hpp"
 #include "net/resp.hpp"
 
 #include <fmt/format.h>
@@ -10,16 +11,54 @@
 namespace botburrow::net {
 namespace {
 
-std::string_view fix_for(std::string_view word) {
-  if (word == "NOAUTH") return "; put user and password into the Redis URL";
-  if (word == "WRONGPASS") return "; check user and password in the Redis URL";
-  return "";
-}
-
 /// A server may forbid what we can do without.
 bool matters(std::string_view command, std::string_view failure) {
   if (command == "AUTH" || command == "SELECT") return true;
-  return fault_of(failure) != RedisFault::other && error_word(failure) != "NOPERM";
+  const auto fault = fault_of(failure);
+  return fault != RedisFault::other && fault != RedisFault::no_permission;
+}
+
+Error of_no_use(std::string text, std::string_view word) {
+  return Error(errc::redis_unavailable, std::move(text), Retry::after_backoff)
+      .with_detail(std::string(word));
+}
+
+// What a server says of itself must not steer a terminal or fill a log.
+std::string shown(const RedisReply& reply) {
+  const auto* text = std::get_if<std::string>(&reply.value);
+  if (!text) {
+    const auto* number = std::get_if<std::int64_t>(&reply.value);
+    return number ? std::to_string(*number) : "?";
+  }
+  std::string out(text->substr(0, 100));
+  for (char& c : out) {
+    if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = ' ';
+  }
+  return out;
+}
+
+void require_master(const RedisReply& role) {
+  const auto* parts = std::get_if<RedisReply::Array>(&role.value);
+  if (!parts || parts->empty()) return;
+  const auto kind = shown(parts->front());
+  if (kind == "slave") {
+    const bool known = parts->size() >= 3;
+    throw of_no_use(known ? fmt::format("it is a replica of {}:{}, which takes no changes",
+                                        shown((*parts)[1]), shown((*parts)[2]))
+                          : "it is a replica, which takes no changes",
+                    "READONLY");
+  }
+  if (kind == "sentinel") {
+    throw of_no_use(
+        "a sentinel listens there; write redis+sentinel://host:26379/NAME, with the name of the "
+        "master it watches",
+        "SENTINEL");
+  }
+}
+
+void refuse_cluster(const std::string& info) {
+  if (info.find("redis_mode:cluster") != std::string::npos)
+    throw of_no_use("the server is part of a Redis Cluster", "CLUSTERDOWN");
 }
 
 }  // namespace
@@ -33,6 +72,7 @@ RedisGreeting::RedisGreeting(const RedisAddress& address, std::string client_nam
   if (address.db != 0) commands_.push_back({"SELECT", std::to_string(address.db)});
   commands_.push_back({"CLIENT", "SETNAME", std::move(client_name)});
   commands_.push_back({"INFO", "server"});
+  commands_.push_back({"ROLE"});
   // Last, since it is the one that a server that is still loading refuses.
   commands_.push_back({"PING"});
 }
@@ -43,13 +83,13 @@ Redis::Version RedisGreeting::judge(const std::vector<RedisReply>& answers) cons
     const std::string_view command = commands_[i].front();
     if (const auto* failure = std::get_if<RedisReply::Failure>(&answers[i].value)) {
       if (!matters(command, failure->text)) continue;
-      const auto word = error_word(failure->text);
-      throw Error(errc::redis_unavailable,
-                  fmt::format("{}: {}{}", command, failure->text, fix_for(word)),
-                  Retry::after_backoff)
-          .with_detail(std::string(word));
+      throw of_no_use(fmt::format("{}: {}", command, failure->text), error_word(failure->text));
     }
-    if (command == "INFO") version = parse_redis_version(answers[i].str());
+    if (command == "INFO") {
+      version = parse_redis_version(answers[i].str());
+      refuse_cluster(answers[i].str());
+    }
+    if (command == "ROLE") require_master(answers[i]);
   }
   return version;
 }

@@ -16,7 +16,7 @@ class RedisGreeting {
 
   /// Takes the answers in the order of commands(). Throws Error{redis_unavailable} with the
   /// server's first word as detail when the connection is of no use (yet): LOADING, NOAUTH,
-  /// WRONGPASS, …
+  /// WRONGPASS, …; READONLY for a replica, SENTINEL for a sentinel, CLUSTERDOWN for a cluster.
   Redis::Version judge(const std::vector<RedisReply>& answers) const;
 
  private:

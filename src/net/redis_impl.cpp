@@ -1,7 +1,6 @@
 #include "net/redis_impl.hpp"
 
-#include "base/deadline.hpp"
-#include "net/redis_greeting.hpp"
+#include "net/redis_faults.hpp"
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
@@ -17,12 +16,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr auto kBackoffMin = 50ms;
-constexpr auto kBackoffMax = 2s;
-constexpr double kJitter = 0.2;
-/// A connection that lasted this long starts the back-off anew: one that is closed at once is not
-/// asked for twenty times a second.
-constexpr auto kSteadyAfter = 2s;
 /// Deadlines this close together are looked at in one sweep.
 constexpr auto kSweepGrain = 2ms;
 /// Output buffers above this are given back once they are empty.
@@ -31,23 +24,12 @@ constexpr std::size_t kOutputKept = 1u << 20;
 constexpr std::string_view kNotSent = "not_sent";
 constexpr std::string_view kOutcomeUnknown = "outcome_unknown";
 
-Error unavailable(std::string text, std::string_view detail) {
-  Error error(errc::redis_unavailable, std::move(text), Retry::after_backoff);
-  error.with_detail(std::string(detail));
-  return error;
-}
-
-bool is_limit(const std::exception_ptr& failure) {
-  try {
-    if (failure) std::rethrow_exception(failure);
-  } catch (const Error& error) {
-    return error.code() == errc::limit;
-  } catch (...) {
-  }
-  return false;
-}
-
 }  // namespace
+
+Error redis_unavailable(std::string text, std::string_view detail) {
+  return Error(errc::redis_unavailable, std::move(text), Retry::after_backoff)
+      .with_detail(std::string(detail));
+}
 
 Redis::Impl::Impl(asio::any_io_executor executor_in, RedisAddress address_in, Options options_in,
                   Log log_in, Random& random_in)
@@ -59,15 +41,21 @@ Redis::Impl::Impl(asio::any_io_executor executor_in, RedisAddress address_in, Op
       random(random_in),
       output_there_(executor, asio::steady_timer::time_point::max()),
       sweep_timer_(executor),
+      outage_(outage_of(executor, masked_url)),
       tasks_(executor, [this](const std::string& name, std::exception_ptr failure) {
         log.error("redis_task_failed", {{"task", name}, {"error", describe(failure)}});
-      }) {}
+      }) {
+  if (!address.by_sentinel()) return;
+  finder_ = std::make_unique<Sentinels>(address);
+  watcher_ = std::make_unique<Sentinels>(address);
+}
 
 void Redis::Impl::start() {
   last_error = "connecting";
   const auto self = shared_from_this();
   tasks_.spawn("redis_connection", [self] { return self->keep_connected(); });
   tasks_.spawn("redis_output", [self] { return self->write_output(); });
+  tasks_.spawn("redis_watch", [self] { return self->watch(); });
 }
 
 Task<> Redis::Impl::stop() {
@@ -77,8 +65,8 @@ Task<> Redis::Impl::stop() {
   sweep_timer_.cancel();
   while (auto* waiter = waiting_.first()) {
     const auto detail = was_written(*waiter) ? kOutcomeUnknown : kNotSent;
-    fail(*waiter,
-         unavailable(fmt::format("redis: {}: the client was stopped", waiter->name()), detail));
+    fail(*waiter, redis_unavailable(
+                      fmt::format("redis: {}: the client was stopped", waiter->name()), detail));
   }
   resume_ready();
   co_await tasks_.stop();
@@ -98,7 +86,8 @@ void Redis::Impl::abandon() {
 
 Task<> Redis::Impl::finish(RedisWaiter& waiter) {
   if (stopping) {
-    throw unavailable(fmt::format("redis: {}: the client was stopped", waiter.name()), kNotSent);
+    throw redis_unavailable(fmt::format("redis: {}: the client was stopped", waiter.name()),
+                            kNotSent);
   }
   if (waiter.deadline.passed()) throw late(waiter);
   co_await wait_for(waiter);
@@ -152,6 +141,8 @@ void Redis::Impl::take_reply(RedisReply& reply) {
     throw Error(errc::protocol, "redis: a reply that nobody asked for", Retry::after_backoff);
   }
   Owed& front = owed_.front();
+  if (const auto* failure = std::get_if<RedisReply::Failure>(&reply.value))
+    refused_by_server(failure->text, front.waiter && front.waiter->probe);
   if (front.waiter) *front.waiter->into++ = std::move(reply);
   if (--front.replies > 0) return;
   if (front.waiter) settle(*front.waiter);
@@ -192,17 +183,18 @@ void Redis::Impl::arm_sweep(Deadline deadline) {
 
 Error Redis::Impl::late(const RedisWaiter& waiter) const {
   if (was_written(waiter)) {
-    return unavailable(
+    return redis_unavailable(
         fmt::format("redis: {}: no reply in time from {}", waiter.name(), masked_url),
         kOutcomeUnknown);
   }
   if (connection) {
-    return unavailable(
+    return redis_unavailable(
         fmt::format("redis: {}: could not be sent in time to {}", waiter.name(), masked_url),
         kNotSent);
   }
-  return unavailable(
-      fmt::format("redis: {}: no connection to {}: {}", waiter.name(), masked_url, last_error),
+  return redis_unavailable(
+      fmt::format("redis: {}: no connection to {}: {}{}{}", waiter.name(), masked_url, last_error,
+                  last_fix.empty() ? "" : "; ", last_fix),
       last_error_word.empty() ? kNotSent : std::string_view(last_error_word));
 }
 
@@ -224,88 +216,8 @@ void Redis::Impl::sweep() {
   arm_sweep(earliest);
   // Replies come in order, so a server that owes one and says nothing for this long is gone, or the
   // way to it is: waiting for the kernel to notice would take minutes.
-  if (connection && unanswered && now - heard_at_ >= options.command_timeout) {
-    connection->closed_because = "no reply from the server";
-    connection->stream->close();
-  }
-  resume_ready();
-}
-
-Task<> Redis::Impl::keep_connected() {
-  std::chrono::nanoseconds backoff = kBackoffMin;
-  for (;;) {
-    std::exception_ptr failure;
-    Instant connected_at{};
-    try {
-      auto fresh =
-          co_await with_deadline("connecting", Deadline::in(options.connect_timeout), connect());
-      connected_at = BootClock::now();
-      connected_to(fresh);
-      co_await read_replies(std::move(fresh));
-    } catch (...) {
-      failure = std::current_exception();
-    }
-    const bool was_connected = connected_at != Instant{};
-    if (was_connected) {
-      lost(failure);
-      if (BootClock::now() - connected_at >= kSteadyAfter) backoff = kBackoffMin;
-    } else if (!stopping) {
-      note_failed_attempt(failure);
-    }
-    if (stopping) co_return;
-    co_await sleep_for(random.jitter(backoff, kJitter));
-    backoff = std::min<std::chrono::nanoseconds>(2 * backoff, kBackoffMax);
-  }
-}
-
-Task<std::shared_ptr<Redis::Impl::Connection>> Redis::Impl::connect() {
-  auto stream = co_await connect_redis_stream(address);
-  auto fresh = std::make_shared<Connection>(std::move(stream), options.reply_bytes_max);
-  co_await greet(fresh);
-  co_return fresh;
-}
-
-Task<> Redis::Impl::greet(std::shared_ptr<Connection> fresh) {
-  const RedisGreeting greeting(address, options.name);
-  std::string bytes;
-  for (const auto& command : greeting.commands())
-    append_command(bytes, command);
-  co_await fresh->stream->write(bytes);
-  std::vector<RedisReply> answers;
-  while (answers.size() < greeting.commands().size()) {
-    if (auto* reply = fresh->reader.next()) {
-      answers.push_back(std::move(*reply));
-      // A server at its limit of clients answers with one error and closes.
-      if (const auto* error = std::get_if<RedisReply::Failure>(&answers.back().value);
-          error && error->text.starts_with("ERR max number of clients")) {
-        throw unavailable(error->text, "maxclients");
-      }
-      continue;
-    }
-    const auto got = co_await fresh->stream->read_some(fresh->buffer);
-    fresh->reader.feed({fresh->buffer.data(), got});
-  }
-  fresh->version = greeting.judge(answers);
-}
-
-void Redis::Impl::connected_to(std::shared_ptr<Connection> fresh) {
-  connection = std::move(fresh);
-  version = connection->version;
-  ++connections;
-  last_error.clear();
-  last_error_word.clear();
-  failures_logged_.reset();
-  heard_at_ = BootClock::now();
-  log.info("redis_connected",
-           {{"url", masked_url}, {"version", fmt::format("{}.{}", version.major, version.minor)}});
-  for (auto* waiter = waiting_.first(); waiter != nullptr;) {
-    auto* one = std::exchange(waiter, waiter->next);
-    if (one->request) {
-      append(*one);
-    } else {
-      settle(*one);
-    }
-  }
+  if (connection && unanswered && now - heard_at_ >= options.command_timeout)
+    leave("no reply from the server");
   resume_ready();
 }
 
@@ -343,56 +255,6 @@ Task<> Redis::Impl::write_output() {
     writing_.clear();
     if (writing_.capacity() > kOutputKept) std::string().swap(writing_);
   }
-}
-
-void Redis::Impl::note_failed_attempt(const std::exception_ptr& failure) {
-  last_error = connect_reason(failure);
-  last_error_word.clear();
-  try {
-    std::rethrow_exception(failure);
-  } catch (const Error& error) {
-    last_error_word = error.detail();
-    if (error.code() == errc::timeout) {
-      last_error = fmt::format("no answer within {} ms", options.connect_timeout.count());
-    }
-  } catch (...) {
-  }
-  if (!failures_logged_.allow(BootClock::now())) return;
-  log.warning("redis_unavailable",
-              {{"error", "Error connecting to Redis: " + last_error}, {"url", masked_url}});
-}
-
-void Redis::Impl::lost(const std::exception_ptr& failure) {
-  const auto gone = std::exchange(connection, nullptr);
-  gone->stream->close();
-  const std::string reason =
-      gone->closed_because.empty() ? connect_reason(failure) : gone->closed_because;
-  const bool too_large = is_limit(failure);
-  if (!stopping) last_error = reason;
-
-  std::size_t failed = 0;
-  for (std::size_t i = 0; i < owed_.size(); ++i) {
-    auto* waiter = owed_[i].waiter;
-    if (!waiter) continue;
-    if (!was_written(*waiter)) {
-      waiter->state = RedisWaiter::State::queued;
-    } else if (too_large && i == 0) {
-      fail(*waiter, Error(errc::limit, fmt::format("{} to {}", describe(failure), waiter->name())));
-    } else {
-      fail(*waiter, unavailable(fmt::format("redis: {}: connection to {} lost before the reply: {}",
-                                            waiter->name(), masked_url, reason),
-                                kOutcomeUnknown));
-    }
-    failed += waiter->state == RedisWaiter::State::done ? 1 : 0;
-  }
-  owed_.clear();
-  owed_first_ = written_before_ = appended_;
-  output_.clear();
-  if (!stopping) {
-    log.warning("redis_connection_lost",
-                {{"error", reason}, {"url", masked_url}, {"commands_failed", failed}});
-  }
-  resume_ready();
 }
 
 }  // namespace botburrow::net

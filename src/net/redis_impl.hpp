@@ -1,9 +1,11 @@
 #pragma once
 
 #include "net/redis.hpp"
+#include "net/redis_outages.hpp"
 #include "net/redis_stream.hpp"
 #include "net/redis_waiter.hpp"
 #include "net/resp.hpp"
+#include "net/sentinels.hpp"
 
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/async_result.hpp>
@@ -13,13 +15,18 @@
 #include <array>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace botburrow::net {
 
-/// The connection's state, kept alive by the coroutines that use it. Two tasks run: one connects
-/// and reads, one writes. Waiters are resumed by the task that reads, after all replies of one read
+Error redis_unavailable(std::string text, std::string_view detail);
+
+/// The connection's state, kept alive by the coroutines that use it. Three tasks run: one connects
+/// and reads, one writes, one looks once a second whether the server is still the right one and of
+/// use. redis_impl.cpp pipelines and waits, redis_connect.cpp makes and watches the connection.
+/// Waiters are resumed by the task that reads, after all replies of one read
 /// have been dealt out, so that what they ask next leaves in one write.
 struct Redis::Impl : std::enable_shared_from_this<Redis::Impl> {
   Impl(boost::asio::any_io_executor executor, RedisAddress address, Options options, Log log,
@@ -58,6 +65,7 @@ struct Redis::Impl : std::enable_shared_from_this<Redis::Impl> {
   Version version;
   std::string last_error = "not started";
   std::string last_error_word;  ///< of the server, e.g. WRONGPASS
+  std::string last_fix;
 
   struct Connection {
     Connection(std::unique_ptr<RedisStream> s, std::size_t reply_bytes_max)
@@ -66,9 +74,19 @@ struct Redis::Impl : std::enable_shared_from_this<Redis::Impl> {
     RespReader reader;
     std::array<char, 32 * 1024> buffer{};
     Version version;
+    RedisHost server;            ///< none for a Unix socket
     std::string closed_because;  ///< when we closed it ourselves
   };
   std::shared_ptr<Connection> connection;  ///< null while there is none
+
+  /// Why a server that is there does nothing for us. Ends when it takes changes again, or, where we
+  /// may not find out, when it has refused nothing for a while.
+  struct Distrust {
+    RedisFault fault;
+    std::string text;
+    Instant seen;
+  };
+  std::optional<Distrust> distrust;
 
  private:
   /// Replies that the server owes, in order. Who waits may have gone.
@@ -96,12 +114,23 @@ struct Redis::Impl : std::enable_shared_from_this<Redis::Impl> {
 
   Task<> keep_connected();
   Task<std::shared_ptr<Connection>> connect();
-  Task<> greet(std::shared_ptr<Connection> fresh);
+  Task<RedisAddress> find_server();
+  Task<std::shared_ptr<Connection>> open(RedisAddress server);
+  Task<> greet(std::shared_ptr<Connection> fresh, RedisAddress server);
   Task<> read_replies(std::shared_ptr<Connection> from);
   Task<> write_output();
   void connected_to(std::shared_ptr<Connection> fresh);
   void note_failed_attempt(const std::exception_ptr& failure);
   void lost(const std::exception_ptr& failure);
+  /// Ends the connection; the task that reads clears up and makes a new one.
+  void leave(std::string why);
+
+  void refused_by_server(std::string_view text, bool by_probe);
+  void note_refusal();
+  void trust_again();
+  Task<> watch();
+  Task<> probe();
+  Task<> ask_sentinels();
 
   RedisWaiterList waiting_;
   std::deque<Owed> owed_;
@@ -118,7 +147,13 @@ struct Redis::Impl : std::enable_shared_from_this<Redis::Impl> {
   boost::asio::steady_timer sweep_timer_;
   Instant sweep_at_ = Instant::max();
   Instant heard_at_{};  // last byte from the server, or the first question after it owed nothing
-  LogThrottle failures_logged_{std::chrono::seconds(1)};
+  RedisOutage& outage_;
+  // Each is used by one task.
+  std::unique_ptr<Sentinels> finder_;
+  std::unique_ptr<Sentinels> watcher_;
+  std::string attempted_;  // the server that the sentinels named, while connecting to it
+  std::chrono::nanoseconds patience_{};  // of the attempt under way
+  bool may_probe_ = true;
   TaskGroup tasks_;
 };
 

@@ -1,6 +1,7 @@
 #include "base/error.hpp"
 #include "base/hash.hpp"
 #include "net/redis.hpp"
+#include "net/redis_faults.hpp"
 #include "net/resp.hpp"
 
 #include <fmt/format.h>
@@ -52,44 +53,17 @@ std::string_view error_word(std::string_view text) {
   return text.substr(0, text.find_first_of(" \r\n"));
 }
 
-RedisFault fault_of(std::string_view error_text) {
-  const auto word = error_word(error_text);
-  if (word == "LOADING" || word == "MASTERDOWN" || word == "CLUSTERDOWN")
-    return RedisFault::loading;
-  if (word == "READONLY") return RedisFault::read_only;
-  if (word == "MISCONF" || word == "NOREPLICAS") return RedisFault::disk_full;
-  if (word == "OOM") return RedisFault::out_of_memory;
-  if (word == "BUSY") return RedisFault::busy;
-  if (word == "NOSCRIPT") return RedisFault::no_script;
-  if (word == "NOAUTH" || word == "WRONGPASS" || word == "NOPERM") return RedisFault::no_auth;
-  if (word == "MOVED" || word == "ASK") return RedisFault::moved;
-  return RedisFault::other;
-}
-
 Error server_error(std::string_view text, std::string_view command) {
-  const bool unavailable = [&] {
-    switch (fault_of(text)) {
-      case RedisFault::loading:
-      case RedisFault::read_only:
-      case RedisFault::disk_full:
-      case RedisFault::out_of_memory:
-      case RedisFault::busy:
-      case RedisFault::no_auth:
-        return true;
-      case RedisFault::no_script:
-      case RedisFault::moved:
-      case RedisFault::other:
-        return false;
-    }
-    return false;
-  }();
+  const auto fault = fault_of(text);
+  const bool unavailable = reaction_to(fault) != FaultReaction::none;
   constexpr std::size_t kTextMax = 500;
   std::string shown(text.substr(0, kTextMax));
   for (char& c : shown) {
     if (static_cast<unsigned char>(c) < ' ') c = ' ';
   }
+  const auto fix = fix_for(fault);
   Error error(unavailable ? errc::redis_unavailable : errc::redis_error,
-              fmt::format("redis: {}: {}", command, shown),
+              fmt::format("redis: {}: {}{}{}", command, shown, fix.empty() ? "" : "; ", fix),
               unavailable ? Retry::after_backoff : Retry::never);
   error.with_detail(std::string(error_word(text)));
   return error;

@@ -1,6 +1,7 @@
 #include "net/redis_stream.hpp"
 
 #include "base/error.hpp"
+#include "net/redis_faults.hpp"
 #include "net/resolve.hpp"
 
 #include <boost/asio/buffer.hpp>
@@ -135,8 +136,8 @@ Task<std::unique_ptr<RedisStream>> connect_redis_stream(RedisAddress address) {
   }
   if (!refusal.empty()) {
     throw Error(errc::redis_unavailable,
-                "TLS certificate of " + address.host + " refused: " + refusal,
-                Retry::after_backoff);
+                "TLS certificate of " + address.host + " refused: " + refusal, Retry::after_backoff)
+        .with_detail(std::string(kCertificateRefused));
   }
   co_return tls;
 }

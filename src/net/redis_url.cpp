@@ -5,6 +5,7 @@
 
 #include <sys/un.h>
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 
@@ -59,10 +60,18 @@ int parse_db(std::string_view text) {
   return *db;
 }
 
-RedisAddress::Transport parse_scheme(std::string_view scheme) {
-  if (scheme == "redis") return RedisAddress::Transport::tcp;
-  if (scheme == "rediss") return RedisAddress::Transport::tls;
-  if (scheme == "unix") return RedisAddress::Transport::unix_socket;
+struct Scheme {
+  RedisAddress::Transport transport;
+  bool sentinel = false;
+};
+
+Scheme parse_scheme(std::string_view scheme) {
+  using enum RedisAddress::Transport;
+  if (scheme == "redis") return {tcp};
+  if (scheme == "rediss") return {tls};
+  if (scheme == "unix") return {unix_socket};
+  if (scheme == "redis+sentinel") return {tcp, true};
+  if (scheme == "rediss+sentinel") return {tls, true};
   refuse(fmt::format("unknown scheme \"{}\", expected redis://, rediss:// or unix://", scheme));
 }
 
@@ -74,18 +83,20 @@ void parse_user(std::string_view text, RedisAddress& address) {
   }
 }
 
-void parse_host(std::string_view text, RedisAddress& address) {
+/// `example`: a whole URL that shows how it is written.
+RedisHost parse_host(std::string_view text, int default_port, std::string_view example) {
+  RedisHost out{.host = {}, .port = default_port};
   std::string_view port;
   if (text.starts_with('[')) {
     const auto end = text.find(']');
     if (end == std::string_view::npos) refuse("IPv6 address without its closing ]");
-    address.host = std::string(text.substr(1, end - 1));
+    out.host = std::string(text.substr(1, end - 1));
     text.remove_prefix(end + 1);
     if (!text.empty() && text.front() != ':') refuse("expected :port after ]");
     if (!text.empty()) port = text.substr(1);
   } else {
     const auto colon = text.find(':');
-    address.host = std::string(text.substr(0, colon));
+    out.host = std::string(text.substr(0, colon));
     if (colon != std::string_view::npos) {
       port = text.substr(colon + 1);
       if (port.find(':') != std::string_view::npos) {
@@ -94,15 +105,52 @@ void parse_host(std::string_view text, RedisAddress& address) {
       if (port.empty()) refuse("missing port after :");
     }
   }
-  if (address.host.empty()) refuse("missing host, expected e.g. redis://localhost:6379");
-  for (const char c : address.host) {
+  if (out.host.empty()) refuse(fmt::format("missing host, expected e.g. {}", example));
+  for (const char c : out.host) {
     if (static_cast<unsigned char>(c) <= ' ' || c == '\x7f')
       refuse("host holds a blank or control character");
   }
-  if (port.empty()) return;
+  if (port.empty()) return out;
   const auto number = whole_number(port, 65535);
   if (!number || *number == 0) refuse(fmt::format("port \"{}\": expected 1..65535", port));
-  address.port = *number;
+  out.port = *number;
+  return out;
+}
+
+constexpr int kSentinelPort = 26379;
+constexpr std::size_t kSentinelsMax = 32;
+constexpr std::string_view kSentinelExample = "redis+sentinel://host:26379/master";
+
+// Sentinel itself takes nothing else in a name.
+bool is_master_name(std::string_view name) {
+  return !name.empty() && name.size() <= 200 && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '.' ||
+           c == '-' || c == '_';
+  });
+}
+
+void parse_sentinels(std::string_view hosts, std::string_view path, RedisAddress& address) {
+  for (bool more = true; more;) {
+    const auto comma = hosts.find(',');
+    address.sentinels.push_back(
+        parse_host(hosts.substr(0, comma), kSentinelPort, kSentinelExample));
+    if (address.sentinels.size() > kSentinelsMax)
+      refuse(fmt::format("more than {} sentinels", kSentinelsMax));
+    more = comma != std::string_view::npos;
+    if (more) hosts.remove_prefix(comma + 1);
+  }
+  path.remove_prefix(std::min<std::size_t>(path.size(), 1));
+  const auto name = path.substr(0, path.find('/'));
+  if (name.empty()) refuse(fmt::format("missing master name, expected {}", kSentinelExample));
+  if (!is_master_name(name)) {
+    refuse(fmt::format("master name of {} characters: expected letters, digits, '.', '-' and '_'",
+                       name.size()));
+  }
+  address.master = std::string(name);
+  if (path.size() > name.size() + 1) address.db = parse_db(path.substr(name.size() + 1));
+  // Asked for when it is needed.
+  address.host.clear();
+  address.port = 0;
 }
 
 void parse_query(std::string_view query, RedisAddress& address) {
@@ -130,12 +178,20 @@ void parse_unix_path(std::string_view path, RedisAddress& address) {
   }
 }
 
-std::string host_and_port(const RedisAddress& address) {
-  const bool ipv6 = address.host.find(':') != std::string::npos;
-  return fmt::format(fmt::runtime(ipv6 ? "[{}]:{}" : "{}:{}"), address.host, address.port);
+std::string hosts_of(const RedisAddress& address) {
+  if (!address.by_sentinel()) return RedisHost{address.host, address.port}.to_string();
+  std::string out;
+  for (const auto& sentinel : address.sentinels)
+    out += (out.empty() ? "" : ",") + sentinel.to_string();
+  return out + "/" + address.master;
 }
 
 }  // namespace
+
+std::string RedisHost::to_string() const {
+  const bool ipv6 = host.find(':') != std::string::npos;
+  return fmt::format(fmt::runtime(ipv6 ? "[{}]:{}" : "{}:{}"), host, port);
+}
 
 RedisAddress parse_redis_url(std::string_view url) {
   const auto scheme_end = url.find("://");
@@ -143,7 +199,8 @@ RedisAddress parse_redis_url(std::string_view url) {
     refuse("missing scheme, expected redis://, rediss:// or unix://");
   }
   RedisAddress address;
-  address.transport = parse_scheme(url.substr(0, scheme_end));
+  const auto scheme = parse_scheme(url.substr(0, scheme_end));
+  address.transport = scheme.transport;
   auto rest = url.substr(scheme_end + 3);
   if (rest.find('#') != std::string_view::npos)
     refuse("holds a #; write %23 if it belongs to the password");
@@ -164,8 +221,12 @@ RedisAddress parse_redis_url(std::string_view url) {
     if (!host.empty()) refuse("expected an absolute path, e.g. unix:///run/redis.sock");
     address.host.clear();
     parse_unix_path(path, address);
+  } else if (scheme.sentinel) {
+    parse_sentinels(host, path, address);
   } else {
-    parse_host(host, address);
+    const auto server = parse_host(host, 6379, "redis://localhost:6379");
+    address.host = server.host;
+    address.port = server.port;
     if (path.size() > 1) address.db = parse_db(path.substr(1));
   }
   parse_query(rest, address);
@@ -178,8 +239,9 @@ std::string RedisAddress::masked() const {
   if (transport == Transport::unix_socket) {
     return fmt::format("unix://{}{}{}", who, path, db == 0 ? "" : fmt::format("?db={}", db));
   }
-  return fmt::format("{}://{}{}{}", transport == Transport::tls ? "rediss" : "redis", who,
-                     host_and_port(*this), db == 0 ? "" : fmt::format("/{}", db));
+  return fmt::format("{}{}://{}{}{}", transport == Transport::tls ? "rediss" : "redis",
+                     by_sentinel() ? "+sentinel" : "", who, hosts_of(*this),
+                     db == 0 ? "" : fmt::format("/{}", db));
 }
 
 }  // namespace botburrow::net

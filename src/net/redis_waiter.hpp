@@ -90,6 +90,7 @@ struct RedisWaiter {
   State state = State::idle;
   std::uint64_t number = 0;  ///< place in the output, once appended
   bool cancelled = false;
+  bool probe = false;  ///< a question of our own, which the server's user need not be allowed
   std::unique_ptr<Error> failure;
   std::move_only_function<void()> resume;
   RedisWaiter* previous = nullptr;

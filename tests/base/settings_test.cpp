@@ -404,18 +404,20 @@ TEST(Settings, RedisUrlsAreChecked) {
                                  "redis+sentinel://u:p@a:26379,b:26379/main/1",
                                  "rediss+sentinel://a/main", "REDIS://h", "redis://h?db=4"})
     EXPECT_THAT(read({{"REDIS_URL", good}}).problems(), IsEmpty()) << good;
-  const std::map<std::string, std::string> bad = {{"redis://h:0", "port \"0\""},
-                                                  {"redis://h:70000", "port \"70000\""},
-                                                  {"redis://h:abc", "port \"abc\""},
-                                                  {"redis://h/-1", "database \"-1\""},
-                                                  {"redis://h/x", "database \"x\""},
-                                                  {"http://h", "unknown scheme \"http\""},
-                                                  {"redis://", "missing host"},
-                                                  {"unix://relative", "missing absolute path"},
-                                                  {"redis+sentinel://a", "missing master name"},
-                                                  {"redis://h:1:2", "port \"1:2\""},
-                                                  {"redis://a b", "blank"},
-                                                  {"unix:///s?db=x", "database \"x\""}};
+  const std::map<std::string, std::string> bad = {
+      {"redis://h:0", "port \"0\""},
+      {"redis://h:70000", "port \"70000\""},
+      {"redis://h:abc", "port \"abc\""},
+      {"redis://h/-1", "database \"-1\""},
+      {"redis://h/x", "database \"x\""},
+      {"http://h", "unknown scheme \"http\""},
+      {"redis://", "missing host"},
+      {"unix://relative", "missing absolute path"},
+      {"redis+sentinel://a", "missing master name"},
+      {"redis+sentinel://a/m+n", "master name \"m+n\", expected letters"},
+      {"redis://h:1:2", "port \"1:2\""},
+      {"redis://a b", "blank"},
+      {"unix:///s?db=x", "database \"x\""}};
   for (const auto& [url, part] : bad)
     EXPECT_THAT(read({{"REDIS_URL", url}}).problems(), ElementsAre(HasSubstr(part))) << url;
 }

@@ -149,6 +149,7 @@ TEST(Redis, AFullServerIsUnavailable) {
   const auto next = error.code() == errc::internal ? client.refused({"SET", "k2", "x"}) : error;
   EXPECT_EQ(next.code(), errc::redis_unavailable);
   EXPECT_EQ(next.detail(), "OOM");
+  EXPECT_THAT(next.message(), HasSubstr("; raise maxmemory of the server"));
 }
 
 TEST(Redis, AnEmptyCommandIsRefusedBeforeItConfusesTheReplies) {
@@ -200,7 +201,7 @@ TEST(Redis, AMissingPasswordIsUnavailableAndSaysSo) {
   EXPECT_EQ(client.refused({"PING"}, 300ms).detail(), "NOAUTH");
 }
 
-TEST(Redis, LogsOneSecondApartWhyItCannotConnect) {
+TEST(Redis, LogsOnceWhyItCannotConnect) {
   asio::io_context other;
   asio::ip::tcp::acceptor taken(other, {asio::ip::make_address("127.0.0.1"), 0});
   const auto port = taken.local_endpoint().port();
@@ -216,6 +217,8 @@ TEST(Redis, LogsOneSecondApartWhyItCannotConnect) {
   ASSERT_EQ(client.lines->lines.size(), 1u);
   EXPECT_THAT(client.lines->lines[0], HasSubstr("redis_unavailable"));
   EXPECT_THAT(client.lines->lines[0], HasSubstr("Error connecting to Redis: Connection refused"));
+  EXPECT_THAT(client.lines->lines[0], HasSubstr(R"("cause":"connection_refused")"));
+  EXPECT_THAT(error.message(), HasSubstr("start Redis, or correct host and port in REDIS_URL"));
 }
 
 TEST(Redis, APassedDeadlineAsksNothing) {
@@ -580,7 +583,8 @@ Error refused_by(const std::string& answer, std::chrono::milliseconds connect_ti
 
 TEST(RedisHandshake, ALoadingServerIsNotThereYet) {
   const auto error = refused_by(
-      "+OK\r\n$20\r\nredis_version:7.0.15\r\n-LOADING Redis is loading the dataset in memory\r\n");
+      "+OK\r\n$20\r\nredis_version:7.0.15\r\n*0\r\n-LOADING Redis is loading the dataset in "
+      "memory\r\n");
   EXPECT_EQ(error.code(), errc::redis_unavailable);
   EXPECT_EQ(error.detail(), "LOADING");
 }
@@ -603,7 +607,7 @@ TEST(RedisHandshake, APeerThatClosesOrKeepsSilentIsNoServer) {
 TEST(RedisHandshake, AReplyNobodyAskedForEndsTheConnection) {
   asio::io_context ioc;
   SeededRandom random(1);
-  Impostor server(ioc, "+OK\r\n$3\r\nx:1\r\n+PONG\r\n+surprise\r\n");
+  Impostor server(ioc, "+OK\r\n$3\r\nx:1\r\n*0\r\n+PONG\r\n+surprise\r\n");
   Redis redis(ioc.get_executor(), parse_redis_url(server.url()), {}, Log::none(), random);
   redis.start();
 

@@ -106,10 +106,49 @@ TEST(RedisUrl, RefusesBrokenParts) {
               HasSubstr("socket path of 201 bytes"));
 }
 
+TEST(RedisUrl, TakesSentinelsAndTheNameTheyWatch) {
+  const auto address =
+      parse_redis_url("redis+sentinel://us%65r:p%40w@h1:5000,h2,[::1]:26380/my.master-1/3");
+
+  EXPECT_TRUE(address.by_sentinel());
+  EXPECT_EQ(address.transport, Transport::tcp);
+  EXPECT_EQ(address.sentinels,
+            (std::vector<RedisHost>{{"h1", 5000}, {"h2", 26379}, {"::1", 26380}}));
+  EXPECT_EQ(address.master, "my.master-1");
+  EXPECT_EQ(address.db, 3);
+  EXPECT_EQ(address.user, "user");
+  EXPECT_EQ(address.password.reveal(), "p@w");
+  EXPECT_EQ(address.masked(),
+            "redis+sentinel://user:***@h1:5000,h2:26379,[::1]:26380/my.master-1/3");
+  const auto tls = parse_redis_url("rediss+sentinel://h/m");
+  EXPECT_EQ(tls.transport, Transport::tls);
+  EXPECT_EQ(tls.masked(), "rediss+sentinel://h:26379/m");
+  EXPECT_FALSE(parse_redis_url("redis://h/1").by_sentinel());
+}
+
+TEST(RedisUrl, SaysWhatIsWrongWithSentinels) {
+  EXPECT_EQ(refusal_of("redis+sentinel://h"),
+            "missing master name, expected redis+sentinel://host:26379/master");
+  EXPECT_EQ(refusal_of("redis+sentinel://h/"),
+            "missing master name, expected redis+sentinel://host:26379/master");
+  EXPECT_EQ(refusal_of("redis+sentinel://h,/m"),
+            "missing host, expected e.g. redis+sentinel://host:26379/master");
+  EXPECT_EQ(refusal_of("redis+sentinel:///m"),
+            "missing host, expected e.g. redis+sentinel://host:26379/master");
+  EXPECT_EQ(refusal_of("redis+sentinel://a,b:99999/m"), "port \"99999\": expected 1..65535");
+  EXPECT_EQ(refusal_of("redis+sentinel://a/m/x"), "database \"x\": expected a number from 0");
+  EXPECT_EQ(refusal_of("redis+sentinel://a/m%20n"),
+            "master name of 5 characters: expected letters, digits, '.', '-' and '_'");
+  std::string many = "redis+sentinel://h0";
+  for (int i = 0; i < 40; ++i)
+    many += ",h";
+  EXPECT_EQ(refusal_of(many + "/m"), "more than 32 sentinels");
+}
+
 TEST(RedisUrl, NeverRepeatsAPieceOfThePassword) {
-  for (const auto* url :
-       {"redis://:hunter/two@h", "redis://:hunter?two@h", "redis://u:hunter#two@h",
-        "redis://:hunter%2@h", "redis://u:hunter@h:x"}) {
+  for (const auto* url : {"redis://:hunter/two@h", "redis://:hunter?two@h",
+                          "redis://u:hunter#two@h", "redis://:hunter%2@h", "redis://u:hunter@h:x",
+                          "redis+sentinel://:hunter/two@h/m", "redis+sentinel://:hunter@h"}) {
     EXPECT_THAT(refusal_of(url), Not(HasSubstr("hunter"))) << url;
     EXPECT_NE(refusal_of(url), "accepted") << url;
   }

@@ -138,22 +138,22 @@ TEST(RedisReply, WrongKindsAreProtocolErrors) {
   EXPECT_FALSE(number.is_nil());
 }
 
-TEST(RedisFaults, AreToldApart) {
+TEST(RedisErrorText, AreToldApart) {
   EXPECT_EQ(fault_of("LOADING Redis is loading"), RedisFault::loading);
-  EXPECT_EQ(fault_of("MASTERDOWN Link with MASTER is down"), RedisFault::loading);
+  EXPECT_EQ(fault_of("MASTERDOWN Link with MASTER is down"), RedisFault::master_down);
   EXPECT_EQ(fault_of("READONLY You can't write"), RedisFault::read_only);
   EXPECT_EQ(fault_of("MISCONF Redis is configured to save"), RedisFault::disk_full);
   EXPECT_EQ(fault_of("OOM command not allowed"), RedisFault::out_of_memory);
   EXPECT_EQ(fault_of("BUSY Redis is busy"), RedisFault::busy);
   EXPECT_EQ(fault_of("BUSYGROUP Consumer Group name already exists"), RedisFault::other);
   EXPECT_EQ(fault_of("NOSCRIPT No matching script"), RedisFault::no_script);
-  EXPECT_EQ(fault_of("WRONGPASS invalid"), RedisFault::no_auth);
-  EXPECT_EQ(fault_of("MOVED 1 h:1"), RedisFault::moved);
+  EXPECT_EQ(fault_of("WRONGPASS invalid"), RedisFault::wrong_password);
+  EXPECT_EQ(fault_of("MOVED 1 h:1"), RedisFault::cluster);
   EXPECT_EQ(fault_of("WRONGTYPE Operation"), RedisFault::other);
   EXPECT_EQ(fault_of(""), RedisFault::other);
 }
 
-TEST(RedisFaults, ErrorsWrappedByOldServersAreFound) {
+TEST(RedisErrorText, ErrorsWrappedByOldServersAreFound) {
   EXPECT_EQ(fault_of("ERR Error running script (call to f_1): @user_script:1: @user_script: 1: "
                      "-OOM command not "
                      "allowed when used memory > 'maxmemory'."),
@@ -161,7 +161,7 @@ TEST(RedisFaults, ErrorsWrappedByOldServersAreFound) {
   EXPECT_EQ(error_word("ERR Error running script (call to f_1): @user_script:1: user code"), "ERR");
 }
 
-TEST(RedisFaults, WhatMayPassIsUnavailable) {
+TEST(RedisErrorText, WhatMayPassIsUnavailable) {
   EXPECT_EQ(server_error("OOM x", "SET").code(), errc::redis_unavailable);
   EXPECT_EQ(server_error("OOM x", "SET").retry(), Retry::after_backoff);
   EXPECT_EQ(server_error("OOM x", "SET").detail(), "OOM");
