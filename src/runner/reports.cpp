@@ -1,5 +1,6 @@
 #include "runner/reports.hpp"
 
+#include "base/deadline.hpp"
 #include "base/error.hpp"
 #include "base/stop.hpp"
 
@@ -10,6 +11,7 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t kOutboxBatch = 100;
 constexpr auto kSendTime = 30s;
+constexpr auto kPutTime = 2s;
 
 }  // namespace
 
@@ -53,7 +55,8 @@ Task<> Reports::stamp(AgentId agent) {
 
 Task<> Reports::put_and_send(queue::OutboxEntry entry) {
   try {
-    co_await queue_.put_outbox(entry);
+    // A Redis that is away leaves time for the other way before a drain is over.
+    co_await with_deadline("Redis", Deadline::in(kPutTime), queue_.put_outbox(entry));
   } catch (const Error& error) {
     log_.warning("metrics_report_delayed",
                  {{"error", error.message()}, {"msg", "not in the outbox; this is its only try"}});

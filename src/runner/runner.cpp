@@ -30,6 +30,8 @@ constexpr auto kNoExecutorPause = 60s;
 constexpr auto kIdleNotePeriod = 60s;
 constexpr auto kFaultPauseMin = 100ms;
 constexpr auto kFaultPauseMax = 2s;
+/// How long a drain waits for a Redis that is away before it gives up a claim under way.
+constexpr auto kDrainWithoutRedis = 1s;
 
 }  // namespace
 
@@ -56,6 +58,8 @@ struct Runner::Impl {
         changed_(executor, asio::steady_timer::time_point::max()),
         drain_(executor),
         hurry_(executor),
+        claims_(executor, [this](const std::string& name,
+                                 std::exception_ptr failure) { loop_failed(name, failure); }),
         loops_(executor, [this](const std::string& name,
                                 std::exception_ptr failure) { loop_failed(name, failure); }),
         slots_(executor, [this](const std::string& name, std::exception_ptr failure) {
@@ -318,7 +322,7 @@ struct Runner::Impl {
         .set(1);
     count_slots();
     claiming_ = true;
-    loops_.spawn("claim", [this] { return claim_loop(); });
+    claims_.spawn("claim", [this] { return claim_loop(); });
     loops_.spawn("renew", [this] { return keeper_.renew_loop(); });
     loops_.spawn("fence", [this] { return keeper_.fence_loop(); });
     loops_.spawn("heartbeat", [this] { return heartbeat_loop(); });
@@ -338,22 +342,38 @@ struct Runner::Impl {
       keeper_.stop_all(StopReason::drain);
       co_await until_settled();
     }
+    co_await claims_.stop();
     co_await slots_.stop();
     co_await loops_.stop();
     co_await reports_.flush(5s);
+    if (parts_.redis.connected()) co_await remove_heartbeat();
+    log_.info("runner_stopped");
+  }
+
+  Task<> remove_heartbeat() {
     try {
       co_await with_deadline("removal of the heartbeat", Deadline::in(1s),
                              parts_.heartbeats.remove(options_.runner_id, options_.incarnation));
     } catch (const Error&) {
       // It expires by itself.
     }
-    log_.info("runner_stopped");
   }
 
-  // A claim under way may still bring an item, so the claim loop comes first.
+  // A claim under way may still bring an item, so the claim loop comes first. A Redis that is away
+  // brings none: what it granted before it went is given back by its lease.
   Task<> until_settled() {
-    while (claiming_ || slots_.size() > 0)
-      co_await wait_for_change(1s);
+    const auto begun = clock().now();
+    while (claiming_ || slots_.size() > 0) {
+      const bool patient = parts_.redis.connected() ||
+                           clock().now() - begun < std::chrono::nanoseconds(kDrainWithoutRedis);
+      if (claiming_ && !patient) {
+        co_await claims_.stop();
+        ticks_.ended("claim");
+        claiming_ = false;
+        continue;
+      }
+      co_await wait_for_change(claiming_ ? std::chrono::nanoseconds(100ms) : 1s);
+    }
   }
 
   RunnerOptions options_;
@@ -378,6 +398,7 @@ struct Runner::Impl {
   asio::steady_timer changed_;
   StopSource drain_;
   StopSource hurry_;
+  TaskGroup claims_;
   TaskGroup loops_;
   TaskGroup slots_;
 };
@@ -402,7 +423,7 @@ std::optional<std::string> Runner::unhealthy() const {
 }
 std::optional<std::string> Runner::not_ready() const {
   if (impl_->draining_) return "draining";
-  if (!impl_->parts_.redis.connected()) return "redis";
+  if (!impl_->parts_.redis.usable()) return "redis";
   return std::nullopt;
 }
 int Runner::active() const {

@@ -1,5 +1,6 @@
 #include "runner/supervisor.hpp"
 
+#include "base/deadline.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
 
@@ -17,8 +18,15 @@ namespace {
 
 // As long as Redis may be away before an operator must act; a draining runner does not wait for it.
 constexpr auto kSettlePatience = 600s;
-constexpr auto kSettlePatienceDraining = 5s;
+constexpr auto kSettlePatienceDraining = 2s;
 constexpr auto kDeadlineSlack = 10s;
+
+template <class T>
+Task<T> within_patience(bool draining, Task<T> call) {
+  return with_deadline("Redis",
+                       draining ? Deadline::in(kSettlePatienceDraining) : Deadline::never(),
+                       std::move(call));
+}
 
 Task<> run_into(agent::Activation& activation, Deadline deadline, std::optional<Ending>& ending) {
   ending = co_await activation.run(deadline);
@@ -181,8 +189,9 @@ Task<Supervisor::Completed> Supervisor::complete(queue::Completion completion,
   for (int tried = 0;; ++tried) {
     std::string trouble;
     try {
-      co_await forget_try(completion.lease.agent_id, begun_notification);
-      const auto answer = co_await parts_.queue.complete(completion);
+      co_await within_patience(draining_,
+                               forget_try(completion.lease.agent_id, begun_notification));
+      const auto answer = co_await within_patience(draining_, parts_.queue.complete(completion));
       if (!answer.ok && tried == 0)
         log.warning("lock_not_owned", {{"msg", "the lease had ended; nothing was recorded"}});
       Completed completed{.ours = answer.ok, .next = {.claim = answer.next}};
@@ -210,8 +219,8 @@ Task<bool> Supervisor::hand_back(queue::HandBack hand_back, std::string begun_no
   for (int tried = 0;; ++tried) {
     std::string trouble;
     try {
-      co_await forget_try(hand_back.lease.agent_id, begun_notification);
-      co_return co_await parts_.queue.hand_back(hand_back);
+      co_await within_patience(draining_, forget_try(hand_back.lease.agent_id, begun_notification));
+      co_return co_await within_patience(draining_, parts_.queue.hand_back(hand_back));
     } catch (const Error& error) {
       trouble = error.message();
     }

@@ -155,11 +155,13 @@ TEST_F(ActivationTest, IterationsAreTheSmallerOfBothLimits) {
 
 TEST_F(ActivationTest, WhatFailsBecauseTimeIsOverIsATimeout) {
   world.new_post("@ada hello");
-  world.model->then([](const auto&) -> Task<llm::ModelAnswer> {
-    co_await sleep_for(1100ms);
+  const auto deadline = Deadline::in(1s);
+  world.model->then([deadline](const auto&) -> Task<llm::ModelAnswer> {
+    while (!deadline.passed())
+      co_await sleep_for(10ms);
     throw Error(errc::timeout, "scripted: timed out");
   });
-  const auto ran = world.activate(world.claim(), Deadline::in(1s));
+  const auto ran = world.activate(world.claim(), deadline);
   EXPECT_EQ(ran.outcome(), "timeout");
   EXPECT_EQ(ran.ending.reason, "Execution timed out after 1 seconds");
 }
