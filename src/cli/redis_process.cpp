@@ -26,6 +26,9 @@ namespace fs = std::filesystem;
 constexpr std::size_t kSocketPathMax = 107;  // sun_path, less its closing zero
 constexpr auto kStartTime = 60s;
 constexpr auto kStopTime = 10s;
+constexpr int kExitsAtStart = 3;
+/// Less room than this is a full disk: the server's own files grow by steps of this size.
+constexpr std::uintmax_t kRoomMin = 1u << 20;
 
 void make_private_folder(const fs::path& folder) {
   std::error_code error;
@@ -56,6 +59,60 @@ std::string redis_socket_path(const std::string& data_folder, const std::string&
   return fmt::format("{}/botburrow-{}-{}/redis.sock", runtime_folder, ::getuid(), name);
 }
 
+namespace {
+
+// "12345:M 23 Nov 2026 02:43:45.123 # text": warnings and worse have the #.
+std::string_view text_of_log_line(std::string_view line, std::string_view mark) {
+  const auto at = line.find(mark);
+  return at == std::string_view::npos ? std::string_view() : line.substr(at + mark.size());
+}
+
+bool says_full_disk(std::string_view text) {
+  constexpr std::string_view kSigns[] = {"No space left on device", "Disk quota exceeded",
+                                         "Short write while writing to the AOF file"};
+  return std::any_of(std::begin(kSigns), std::end(kSigns),
+                     [&](auto sign) { return text.find(sign) != std::string_view::npos; });
+}
+
+// It marks what every start and end says like a complaint.
+bool says_nothing(std::string_view text) {
+  constexpr std::string_view kBegins[] = {
+      "oO0Oo",    "Redis version=", "Configuration ", "Server initialized",        "WARNING ",
+      "Warning:", "User requested", "Received SIG",   "Redis is now ready to exit"};
+  return std::any_of(std::begin(kBegins), std::end(kBegins),
+                     [&](auto begin) { return text.starts_with(begin); });
+}
+
+}  // namespace
+
+RedisEnd read_redis_end(std::string_view log_text, std::uintmax_t bytes_free) {
+  constexpr std::size_t kLineMax = 300;
+  RedisEnd end;
+  bool full = bytes_free < kRoomMin;
+  for (std::string_view rest = log_text; !rest.empty();) {
+    const auto line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+    auto text = text_of_log_line(line, " # ");
+    // What is wrong with its command line it says without a mark.
+    if (text.empty() && (line.starts_with("***") || line.starts_with("Can't"))) text = line;
+    if (text.empty() || says_nothing(text)) continue;
+    full = full || says_full_disk(text);
+    end.error = valid_utf8(text.substr(0, kLineMax));
+  }
+  end.cause = "unknown";
+  if (full) {
+    end.cause = "disk_full";
+    end.fix = "free space on the volume of the data folder; Redis then comes back by itself";
+  } else if (end.error.find("file format") != std::string::npos ||
+             end.error.find("redis-check-aof") != std::string::npos) {
+    end.cause = "damaged_data";
+    end.fix =
+        "its append-only file is damaged: keep a copy of the folder redis/appendonlydir, then run "
+        "`redis-check-aof --fix` on the manifest in it; the Hub has every notification still";
+  }
+  return end;
+}
+
 RedisProcess::RedisProcess(boost::asio::any_io_executor executor, std::string folder,
                            Random& random, Log log)
     : executor_(executor),
@@ -72,6 +129,9 @@ RedisProcess::~RedisProcess() = default;
 
 void RedisProcess::spawn() {
   const auto data = fs::absolute(folder_) / "redis";
+  std::error_code no_log_yet;
+  const auto written = fs::file_size(log_file(), no_log_yet);
+  log_begin_ = no_log_yet ? 0 : written;
   process_ = net::Process::spawn(
       executor_, {.argv = {"redis-server",
                            "--port",
@@ -126,27 +186,46 @@ Task<> RedisProcess::shut_down_left_over() {
   fs::remove(socket_, ignored);
 }
 
-std::string RedisProcess::log_tail() const {
-  std::ifstream file(fs::path(folder_) / "redis" / "redis.log");
-  const std::string text((std::istreambuf_iterator<char>(file)), {});
-  return valid_utf8(text.size() > 600 ? std::string_view(text).substr(text.size() - 600)
-                                      : std::string_view(text));
+std::string RedisProcess::log_file() const {
+  return (fs::absolute(folder_).lexically_normal() / "redis" / "redis.log").string();
+}
+
+RedisEnd RedisProcess::last_end() const {
+  // What was written since the server was started, and not more than can be worth reading.
+  constexpr std::uintmax_t kTail = 16 * 1024;
+  std::error_code error;
+  const auto size = fs::file_size(log_file(), error);
+  std::string text;
+  if (!error && size > log_begin_) {
+    std::ifstream file(log_file());
+    file.seekg(static_cast<std::streamoff>(std::max(log_begin_, size > kTail ? size - kTail : 0)));
+    text.assign(std::istreambuf_iterator<char>(file), {});
+  }
+  const auto space = fs::space(folder_, error);
+  return read_redis_end(text, error ? std::uintmax_t{1} << 40 : space.available);
 }
 
 Task<> RedisProcess::wait_until_ready() {
   net::Redis probe(executor_, net::parse_redis_url(url()), {.connect_timeout = 1000ms}, Log::none(),
                    random_);
   probe.start();
-  std::string trouble;
-  try {
-    co_await probe.ready(Deadline::in(kStartTime));
-  } catch (const Error& error) {
-    trouble = error.message();
+  const auto patience = Deadline::in(kStartTime);
+  std::string trouble = "not started";
+  // One that ends again and again, with the same data, will not come up by waiting.
+  while (!trouble.empty() && exits_ < kExitsAtStart && !patience.passed()) {
+    trouble.clear();
+    try {
+      co_await probe.ready(patience.sooner_of(100ms));
+    } catch (const Error& error) {
+      trouble = error.message();
+    }
   }
   co_await probe.stop();
   if (trouble.empty()) co_return;
-  throw Error(errc::io, fmt::format("the private Redis did not come up: {}; the end of its log: {}",
-                                    trouble, log_tail()));
+  const auto end = last_end();
+  throw Error(errc::io, fmt::format("the private Redis did not come up: {}{}; its log is {}",
+                                    end.error.empty() ? trouble : end.error,
+                                    end.fix.empty() ? "" : "; " + end.fix, log_file()));
 }
 
 Task<> RedisProcess::start() {
@@ -178,16 +257,27 @@ Task<> RedisProcess::supervise() {
     const auto status = co_await process_->wait();
     if (stopping_) co_return;
     if (BootClock::now() - begun > 30s) pause = 100ms;
+    ++exits_;
+    const auto end = last_end();
     log_.error("redis_exited",
                {{"code", status.code},
                 {"signal", status.signal},
+                {"cause", end.cause},
+                {"error", end.error},
+                {"fix", end.fix},
+                {"log", log_file()},
                 {"restart_in_seconds", std::chrono::duration<double>(pause).count()}});
-    co_await sleep_for(pause);
-    pause = std::min<std::chrono::nanoseconds>(pause * 2, 5s);
-    try {
-      spawn();
-    } catch (const Error& error) {
-      log_.error("redis_start_failed", {{"error", error.message()}});
+    for (bool running = false; !running && !stopping_;) {
+      co_await sleep_for(pause);
+      pause = std::min<std::chrono::nanoseconds>(pause * 2, 5s);
+      try {
+        spawn();
+        running = true;
+      } catch (const Error& error) {
+        log_.error("redis_start_failed",
+                   {{"error", error.message()},
+                    {"retry_in_seconds", std::chrono::duration<double>(pause).count()}});
+      }
     }
   }
 }

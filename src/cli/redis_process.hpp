@@ -5,14 +5,26 @@
 #include "base/task.hpp"
 #include "net/subprocess.hpp"
 
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace botburrow::cli {
 
+/// Why a redis-server ended, as far as its log and its volume tell.
+struct RedisEnd {
+  std::string cause;  ///< `disk_full`, `damaged_data` or `unknown`
+  std::string error;  ///< the last line of its log that is a complaint; may be empty
+  std::string fix;
+};
+/// `log_text`: what it logged since it was started. `bytes_free`: what its volume has left.
+RedisEnd read_redis_end(std::string_view log_text, std::uintmax_t bytes_free);
+
 /// The private Redis of `up`: append-only, every write on the disk before it is acknowledged, on a
 /// Unix socket that only this user can reach. Dies with this process; started again with back-off
-/// when it dies alone; one that was left over on the socket is shut down first.
+/// when it dies alone (`redis_exited` says why, as far as its log tells); one that was left over on
+/// the socket is shut down first.
 class RedisProcess {
  public:
   /// `folder` is the data folder, which this process has locked.
@@ -20,7 +32,8 @@ class RedisProcess {
   ~RedisProcess();
 
   /// Returns when the server answers. Throws Error{not_found} where there is no redis-server, and
-  /// Error{io} with the end of its log where it does not come up within a minute.
+  /// Error{io} with its last complaint and the name of its log where it ends at its start again and
+  /// again, or does not come up within a minute.
   Task<> start();
   Task<> stop();
   std::string url() const { return "unix://" + socket_; }
@@ -30,7 +43,8 @@ class RedisProcess {
   Task<> supervise();
   Task<> shut_down_left_over();
   Task<> wait_until_ready();
-  std::string log_tail() const;
+  RedisEnd last_end() const;
+  std::string log_file() const;
 
   boost::asio::any_io_executor executor_;
   std::string folder_;
@@ -38,6 +52,8 @@ class RedisProcess {
   Random& random_;
   Log log_;
   bool stopping_ = false;
+  int exits_ = 0;
+  std::uintmax_t log_begin_ = 0;  // where the log of the running server begins
   std::unique_ptr<net::Process> process_;
   TaskGroup tasks_;
 };
