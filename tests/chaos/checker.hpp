@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace botburrow::chaos {
+
+/// One person's mention of one agent, as the Hub tells it when all is over.
+struct Mention {
+  std::string post, agent,
+      token;          ///< `token` stands in the post and in whatever the model is asked
+  int answers = 0;    ///< comments of the agent in that thread
+  bool read = false;  ///< its notification
+  bool dead = false;  ///< its notification is a dead letter
+};
+
+/// A write that the Hub took, in the order in which it took them.
+struct AcceptedWrite {
+  std::string agent;
+  std::int64_t generation = 0, counter = 0;
+};
+
+/// What Hub, model and queue hold at the end. Nothing of it is said by runners or coordinators.
+struct Ledger {
+  std::vector<Mention> mentions;
+  std::vector<AcceptedWrite> writes;
+  std::map<std::string, int> model_calls;      ///< by token
+  std::map<std::string, std::int64_t> census;  ///< enqueued, waiting, leased, dead, done
+  std::int64_t generation = 0;         ///< the Hub's; Redis never loses a byte in these runs
+  std::vector<std::string> leftovers;  ///< whatever should be gone by now, in words
+};
+
+struct Verdict {
+  int notifications = 0, answered = 0, skipped = 0, dead = 0, lost = 0, doubled = 0;
+  int stale_accepted = 0, model_calls = 0;
+  bool census_closed = true;
+  std::vector<std::string> complaints;  ///< one line each; empty = all holds
+  bool holds() const { return complaints.empty(); }
+};
+
+/// Every mention answered once and read (or a dead letter), no write under an older fence than one
+/// taken before for that agent, nothing enqueued that is nowhere, nothing left lying.
+Verdict check(const Ledger& ledger);
+
+}  // namespace botburrow::chaos
