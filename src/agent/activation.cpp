@@ -2,8 +2,10 @@
 
 #include "agent/run_context.hpp"
 #include "base/error.hpp"
+#include "base/json.hpp"
 #include "tools/hub_tools.hpp"
 
+#include <boost/json.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -19,6 +21,7 @@ constexpr std::chrono::seconds kHubAway{5};
 constexpr std::chrono::seconds kHubAwayMax{600};
 constexpr std::chrono::seconds kHubRefusesKey{30};
 constexpr std::chrono::seconds kPausedHoldOff{60};
+constexpr std::size_t kReasonBytes = 500;
 
 Ending hub_away(const Error& error) {
   const auto asked = std::chrono::seconds(
@@ -32,12 +35,15 @@ bool may_heal(int status) {
 }
 
 // Turns what an activation threw into how its claim ends. The one door of this room.
-Ending ending_of(const Error& error) {
+Ending ending_of(const Error& error, const Log& log) {
   switch (error.code()) {
     case errc::stale_fence:
       return Ending::abandoned(error.message());
     case errc::budget_exceeded:
       return Ending::over_budget(error.message());
+    case errc::journal_full:
+      log.error("journal_full", {{"error", error.message()}});
+      return Ending::failed(error.message());
     case errc::redis_unavailable:
       return Ending::handed_back(HandBackReason::fenced, error.message());
     case errc::http_unavailable:
@@ -78,12 +84,13 @@ class CountWrites {
 }  // namespace
 
 Activation::Activation(ActivationServices services, const ActivationSettings& settings,
-                       queue::Claim claim, std::function<bool()> may_write, Log log)
+                       queue::Claim claim, Hooks hooks, Log log)
     : services_(services),
       settings_(settings),
       claim_(std::move(claim)),
-      may_write_(std::move(may_write)),
-      log_(std::move(log)) {}
+      hooks_(std::move(hooks)),
+      log_(std::move(log)),
+      journal_(services_.journal, claim_, services_.prices, services_.clock, services_.metrics) {}
 
 Activation::~Activation() = default;
 
@@ -93,7 +100,7 @@ Task<Ending> Activation::run(Deadline deadline) {
   try {
     ending = co_await work(deadline);
   } catch (const Error& error) {
-    ending = ending_of(error);
+    ending = ending_of(error, log_);
   }
   if (deadline.passed() && looks_like_timeout(ending)) {
     ending = Ending::failed(fmt::format("Execution timed out after {} seconds", seconds.count()));
@@ -180,7 +187,27 @@ definitions::GrantSet Activation::grants_of(const definitions::AgentDefinition& 
   return std::move(effective.granted);
 }
 
+std::string Activation::closing_lines(const Ending& ending) {
+  const bool handed_back = ending.way == Ending::Way::hand_back;
+  return journal_.closing_lines(
+      {{"outcome", handed_back ? "handed_back" : queue::name_of(ending.outcome)},
+       {"reason", utf8_prefix(ending.reason, kReasonBytes)},
+       {"tokens_input", tally_.usage.input},
+       {"tokens_output", tally_.usage.output},
+       {"cost_usd", tally_.cost_usd},
+       {"posts_created", tally_.posts},
+       {"comments_created", tally_.comments}});
+}
+
+Task<> Activation::open_journal() {
+  co_await journal_.open();
+  if (!hooks_.on_unreported) co_return;
+  for (const auto& run : journal_.unreported())
+    hooks_.on_unreported(run);
+}
+
 Task<Ending> Activation::work(Deadline deadline) {
+  co_await open_journal();
   const auto entry = co_await services_.catalog.get(claim_.item.agent_name);
   const auto definition = entry.definition;
   tally_.model = definition->brain.model;
@@ -195,7 +222,7 @@ Task<Ending> Activation::work(Deadline deadline) {
       {.limits = definition->behavior.limits,
        .can_create_posts = definition->behavior.can_create_posts,
        .grants = grants},
-      may_write_, log_);
+      hooks_.may_write, journal_, log_);
   const CountWrites count(writer, tally_);
   tools::Toolbox toolbox(log_, services_.metrics);
   for (auto& tool : tools::make_hub_tools(services_.hub, writer, claim_.item.agent_id, grants)) {
@@ -209,6 +236,7 @@ Task<Ending> Activation::work(Deadline deadline) {
                      .budget_line = budget_line_,
                      .writer = writer,
                      .toolbox = toolbox,
+                     .journal = journal_,
                      .tally = tally_,
                      .deadline = deadline,
                      .log = log_};

@@ -3,6 +3,7 @@
 #include "agent/budget.hpp"
 #include "agent/loop.hpp"
 #include "agent/notification_rules.hpp"
+#include "agent/run_journal.hpp"
 #include "agent/skill_shelf.hpp"
 #include "agent/tally.hpp"
 #include "base/log.hpp"
@@ -14,6 +15,7 @@
 #include "llm/prices.hpp"
 #include "llm/providers.hpp"
 #include "queue/agent_state.hpp"
+#include "queue/journal.hpp"
 #include "queue/work_queue.hpp"
 
 #include <functional>
@@ -38,6 +40,7 @@ struct ActivationSettings {
 struct ActivationServices {
   hubapi::HubClient& hub;
   queue::AgentState& state;
+  queue::Journal& journal;
   definitions::DefinitionCatalog& catalog;
   SkillShelf& skills;
   llm::ModelSource& models;
@@ -83,11 +86,20 @@ struct Ending {
 /// One activation of one agent: loads the definition, checks budget and rules, answers
 /// notifications or explores. Knows nothing of queues beyond its claim: what it returns says how
 /// the claim is to end, and tally() what was spent and done, also after a cancellation.
+///
+/// Work that an earlier claim began goes on where its journal ends: answers of the model are not
+/// paid for again, and effects are neither repeated nor lost.
 class Activation {
  public:
-  /// `may_write` is false once the lease is no longer trusted.
+  /// What the owner of the claim hears while it runs.
+  struct Hooks {
+    /// False once the lease is no longer trusted.
+    std::function<bool()> may_write;
+    /// What an earlier claim of this work spent, and died before it could report it.
+    std::function<void(const UnreportedRun&)> on_unreported = nullptr;
+  };
   Activation(ActivationServices services, const ActivationSettings& settings, queue::Claim claim,
-             std::function<bool()> may_write, Log log);
+             Hooks hooks, Log log);
   ~Activation();
   Activation(const Activation&) = delete;
 
@@ -96,8 +108,11 @@ class Activation {
 
   const Tally& tally() const { return tally_; }
   const queue::Claim& claim() const { return claim_; }
+  /// The last lines of its journal, for the call that ends the claim. Call once, at the end.
+  std::string closing_lines(const Ending& ending);
 
  private:
+  Task<> open_journal();
   Task<Ending> work(Deadline deadline);
   Task<std::optional<Ending>> refuse_by_status(Deadline deadline);
   Task<std::optional<Ending>> refuse_by_budget(Deadline deadline);
@@ -107,8 +122,9 @@ class Activation {
   ActivationServices services_;
   const ActivationSettings& settings_;
   queue::Claim claim_;
-  std::function<bool()> may_write_;
+  Hooks hooks_;
   Log log_;
+  RunJournal journal_;
   Tally tally_;
   std::string budget_line_;
 };

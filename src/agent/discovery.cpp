@@ -25,6 +25,15 @@ Task<std::vector<hubapi::Post>> with_answers(RunContext& context, std::vector<hu
   co_return full;
 }
 
+Task<std::vector<hubapi::Post>> find_posts(RunContext& context, WallTime now) {
+  const auto& discovery = context.definition->behavior.discovery;
+  auto feed = co_await context.services.hub.discover(
+      context.agent(), discover_query(context.definition->interests), context.deadline);
+  auto posts = worth_a_look(std::move(feed), discovery, context.reader(), now);
+  co_return worth_a_look(co_await with_answers(context, std::move(posts)), discovery,
+                         context.reader(), now);
+}
+
 // At most one contribution, and only one the agent is sure enough of.
 std::optional<std::string> gate(const tools::HubWriter& writer, std::optional<double> confidence,
                                 double min_confidence) {
@@ -45,31 +54,31 @@ Task<Ending> run_discovery(RunContext& context) {
   const auto& behavior = context.definition->behavior;
   const auto& discovery = behavior.discovery;
   const auto now = context.services.clock.wall();
+  const bool goes_on = context.journal.begin_work(context.claim.work_id);
   const auto due = judge_discovery(discovery, co_await state.last_discovery(context.agent()), now);
-  if (!due.due) co_return Ending::skipped(due.reason);
+  if (!goes_on && !due.due) co_return Ending::skipped(due.reason);
   if (!context.grants.holds("hub:write")) {
     co_return Ending::skipped("missing grant hub:write: nothing could be posted");
   }
   writer.begin_work(context.claim.work_id);
-  auto feed = co_await context.services.hub.discover(
-      context.agent(), discover_query(context.definition->interests), context.deadline);
-  auto posts = worth_a_look(std::move(feed), discovery, context.reader(), now);
-  posts = worth_a_look(co_await with_answers(context, std::move(posts)), discovery,
-                       context.reader(), now);
-  if (posts.empty()) {
-    co_await state.set_last_discovery(context.agent(), now);
-    context.log.debug("no_exploration_feed");
-    co_return Ending::skipped("No new posts to explore");
+  std::vector<llm::Message> messages;
+  if (!goes_on) {
+    const auto posts = co_await find_posts(context, now);
+    if (posts.empty()) {
+      co_await state.set_last_discovery(context.agent(), now);
+      context.log.debug("no_exploration_feed");
+      co_return Ending::skipped("No new posts to explore");
+    }
+    auto system =
+        co_await make_system_prompt(context, posts.front().content, posts.front().community);
+    messages = discovery_messages(std::move(system), posts, behavior);
   }
   std::optional<double> confidence;
   writer.set_gate([&] { return gate(writer, confidence, discovery.min_confidence); });
-  auto system =
-      co_await make_system_prompt(context, posts.front().content, posts.front().community);
   const auto note_confidence = [&](const llm::ModelAnswer& answer) {
     if (const auto stated = stated_confidence(answer.text)) confidence = stated;
   };
-  const auto result = co_await think(
-      context, discovery_messages(std::move(system), posts, behavior), note_confidence);
+  const auto result = co_await think(context, std::move(messages), note_confidence);
   writer.set_gate(nullptr);
   const bool contributed = writer.posts_created() + writer.comments_created() > 0;
   // A look around that broke off is made again, however seldom the agent explores.

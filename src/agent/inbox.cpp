@@ -43,6 +43,7 @@ struct Handled {
     left,      ///< stays unread, for later
   } kind = Kind::answered;
   std::string reason;
+  std::string comment_id;    ///< of answered
   bool marked = false;       ///< read at the Hub already
   bool stop = false;         ///< the rest would fare alike: leave it unread
   bool blame_agent = true;   ///< a failure that counts as a try
@@ -136,10 +137,14 @@ Task<Handled> reply(RunContext& context, std::string post_id, const std::string&
 
 Task<Handled> answer(RunContext& context, const hubapi::Notification& notification,
                      const hubapi::Post& thread) {
-  auto system = co_await make_system_prompt(context, notification_text(notification, &thread),
-                                            thread.community);
-  const auto result =
-      co_await think(context, notification_messages(std::move(system), &thread, notification));
+  std::vector<llm::Message> messages;
+  const bool goes_on = context.journal.begin_notification(notification);
+  if (!goes_on) {
+    auto system = co_await make_system_prompt(context, notification_text(notification, &thread),
+                                              thread.community);
+    messages = notification_messages(std::move(system), &thread, notification);
+  }
+  const auto result = co_await think(context, std::move(messages));
   if (result.success()) co_return co_await reply(context, thread.id, result.response);
   // An answer that went out before the run broke off is an answer.
   if (context.writer.replied()) co_return Handled{};
@@ -225,6 +230,7 @@ Task<Handled> run_counted(RunContext& context, const hubapi::Notification& notif
   auto handled = co_await answer_once(context, notification, thread);
   if (handled.kind == Handled::Kind::answered) {
     handled.marked = context.writer.notification_was_marked();
+    handled.comment_id = context.writer.reply_id();
     co_await state.set_handled(context.agent(), notification.id, context.writer.reply_id());
   }
   const bool counts = handled.kind == Handled::Kind::failed && handled.blame_agent;
@@ -251,8 +257,20 @@ Task<Handled> unreadable_thread(RunContext& context, const hubapi::Notification&
   co_return Handled::failed(std::move(why));
 }
 
+Handled of_recorded(const RecordedEnd& end) {
+  const auto kind = end.outcome == "answered"   ? Handled::Kind::answered
+                    : end.outcome == "declined" ? Handled::Kind::declined
+                                                : Handled::Kind::skipped;
+  return {.kind = kind, .reason = end.reason, .comment_id = end.comment_id};
+}
+
 Task<Handled> handle(RunContext& context, hubapi::Notification notification) {
-  if (auto settled = co_await settled_by_rules(context, notification)) co_return *settled;
+  if (const auto end = context.journal.find_end(notification.id)) co_return of_recorded(*end);
+  // What an earlier claim began was judged then, and its own effects would speak against it now.
+  const bool goes_on = context.journal.began(notification.id);
+  if (!goes_on) {
+    if (auto settled = co_await settled_by_rules(context, notification)) co_return *settled;
+  }
   std::optional<hubapi::Post> thread;
   std::string unreadable;
   try {
@@ -269,27 +287,34 @@ Task<Handled> handle(RunContext& context, hubapi::Notification notification) {
   notification.post_id = thread->id;  // A Hub may have named a comment there.
   context.writer.begin_notification(notification);
   context.writer.know_thread(*thread);
-  if (auto settled = co_await settled_by_thread(context, *thread)) co_return *settled;
+  if (!goes_on) {
+    if (auto settled = co_await settled_by_thread(context, *thread)) co_return *settled;
+  }
   co_return co_await run_counted(context, notification, *thread);
 }
 
 // Notes it, and marks it read once nothing more is to come for it.
 Task<> settle(RunContext& context, const hubapi::Notification& notification,
               const Handled& handled) {
-  const bool answered = handled.kind == Handled::Kind::answered;
   auto& tally = context.tally;
   tally.notes.push_back({.notification_id = notification.id,
                          .outcome = std::string(name_of(handled.kind)),
                          .reason = handled.reason,
-                         .comment_id = answered ? context.writer.reply_id() : ""});
-  if (answered || handled.kind == Handled::Kind::declined) ++tally.processed;
+                         .comment_id = handled.comment_id});
+  const bool declined = handled.kind == Handled::Kind::declined;
+  if (handled.kind == Handled::Kind::answered || declined) ++tally.processed;
   if (handled.kind == Handled::Kind::failed) {
     context.log.error("notification_processing_error",
                       {{"notification_id", notification.id}, {"error", handled.reason}});
   }
-  if (!handled.settled() || handled.marked) co_return;
-  co_await context.services.hub.mark_read(context.agent(), {notification.id},
-                                          context.claim.fence.to_string(), context.deadline);
+  if (handled.settled() && !handled.marked) {
+    co_await context.services.hub.mark_read(context.agent(), {notification.id},
+                                            context.claim.fence.to_string(), context.deadline);
+  }
+  context.journal.end_notification(
+      notification.id, {.outcome = std::string(declined ? "declined" : name_of(handled.kind)),
+                        .reason = handled.reason,
+                        .comment_id = handled.comment_id});
 }
 
 Ending ending_of(const std::vector<Handled>& all, bool wrote) {
@@ -335,10 +360,20 @@ Task<std::vector<hubapi::Notification>> find_named(RunContext& context) {
   co_return std::vector<hubapi::Notification>{};
 }
 
-Task<std::vector<hubapi::Notification>> find_work(RunContext& context) {
+Task<std::vector<hubapi::Notification>> find_unread(RunContext& context) {
   if (!context.claim.item.notification_id.empty()) co_return co_await find_named(context);
   co_return co_await context.services.hub.unread(
       context.agent(), context.settings.notifications_max, context.deadline);
+}
+
+// What an earlier claim began comes first, read or not: the mark may be its last deed.
+Task<std::vector<hubapi::Notification>> find_work(RunContext& context) {
+  auto work = context.journal.begun_notifications();
+  for (auto& notification : co_await find_unread(context)) {
+    if (std::ranges::find(work, notification.id, &hubapi::Notification::id) == work.end())
+      work.push_back(std::move(notification));
+  }
+  co_return work;
 }
 
 }  // namespace

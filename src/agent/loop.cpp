@@ -6,6 +6,9 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+
 namespace botburrow::agent {
 namespace {
 
@@ -19,6 +22,11 @@ std::string names_json(const std::vector<llm::ToolCall>& calls) {
 constexpr std::string_view kRepeatNote =
     "You have made this same call with the same result several times. Do something else, or answer "
     "with what you have.";
+
+std::string without_repeat_note(const std::string& content) {
+  const auto note = fmt::format("\nError: {}", kRepeatNote);
+  return content.ends_with(note) ? content.substr(0, content.size() - note.size()) : content;
+}
 
 // Runs all calls of one answer in their order, so that the effects of a run are numbered the same
 // way in every rerun of it.
@@ -54,6 +62,76 @@ Task<ToolRound> run_tools(std::vector<llm::ToolCall> calls, tools::Toolbox& tool
   co_return round;
 }
 
+/// The transcript, and how much of it is written down.
+struct Transcript {
+  std::vector<llm::Message> messages;
+  std::size_t written = 0;
+
+  /// What the model was shown then takes the place of what it would be shown now.
+  void replay(std::vector<llm::Message> asked) {
+    messages.resize(written);
+    for (auto& message : asked)
+      messages.push_back(std::move(message));
+    written = messages.size();
+  }
+  std::vector<llm::Message> unwritten() {
+    std::vector<llm::Message> added(messages.begin() + static_cast<std::ptrdiff_t>(written),
+                                    messages.end());
+    written = messages.size();
+    return added;
+  }
+  /// It follows from the answer, which is written down.
+  void add_answer(const llm::ModelAnswer& answer) {
+    messages.push_back(llm::Message::assistant(answer));
+    written = messages.size();
+  }
+};
+
+struct Heard {
+  std::optional<llm::ModelAnswer> answer;
+  std::string error;
+  std::optional<errc> error_code;
+};
+
+Task<Heard> ask(const LoopTask& task, Transcript& transcript, llm::Model& model,
+                tools::Toolbox& toolbox, const LoopHooks& hooks, bool offer_tools,
+                Deadline deadline, Log log) {
+  if (hooks.before_model)
+    co_await hooks.before_model(llm::estimated_tokens(transcript.messages, toolbox.specs()));
+  if (hooks.journal) co_await hooks.journal->calling(transcript.unwritten());
+  llm::ModelRequest request{.messages = transcript.messages,
+                            .tools = toolbox.specs(),
+                            .may_call_tools = offer_tools,
+                            .max_tokens = task.max_tokens,
+                            .temperature = task.temperature};
+  Heard heard;
+  try {
+    heard.answer = co_await model.complete(std::move(request), deadline);
+  } catch (const Error& error) {
+    log_model_error(log, model.provider(), error);
+    heard.error = error.message();
+    heard.error_code = error.code();
+  }
+  if (!heard.answer) co_return heard;
+  if (hooks.after_model) hooks.after_model(*heard.answer);
+  if (hooks.journal) co_await hooks.journal->answered(*heard.answer);
+  co_return heard;
+}
+
+// The results that the model was sent, as far as the rules of this run count them.
+void count_recorded_round(const llm::ModelAnswer& answer, const RecordedTurn& next,
+                          RepeatGuard& guard, LoopResult& result) {
+  for (const auto& message : next.asked) {
+    for (const auto& one : message.tool_results) {
+      const auto call = std::ranges::find(answer.tool_calls, one.call_id, &llm::ToolCall::id);
+      if (call == answer.tool_calls.end()) continue;
+      guard.saw(call->name, to_json(call->arguments), without_repeat_note(one.content));
+      ++result.tool_calls;
+      result.tools_used.push_back(call->name);
+    }
+  }
+}
+
 }  // namespace
 
 void log_model_error(const Log& log, std::string_view provider, const Error& error) {
@@ -72,47 +150,51 @@ Task<LoopResult> run_loop(LoopTask task, std::shared_ptr<llm::Model> model, tool
   LoopResult result;
   LoopState state{.tokens = task.tokens_spent};
   RepeatGuard guard;
+  Transcript transcript{.messages = std::exchange(task.messages, {})};
   log.info("loop_starting", {{"max_iterations", task.limits.iterations_max}});
   const auto ended = [&](LoopEnd end, std::string_view detail = {}) {
     result.end = end;
     result.error = end_text(end, detail);
   };
+  auto past = hooks.journal ? hooks.journal->next_turn() : std::nullopt;
   for (;;) {
-    if (!may_begin(state, task.limits)) {
+    if (past) transcript.replay(std::move(past->asked));
+    const bool heard_before = past && past->answer;
+    if (!heard_before && !may_begin(state, task.limits)) {
       ended(LoopEnd::token_limit);
       break;
     }
-    if (hooks.before_model) {
-      const auto estimate = llm::estimated_tokens(task.messages, toolbox.specs());
-      co_await hooks.before_model(estimate);
+    Heard heard;
+    if (heard_before) {
+      heard.answer = std::move(past->answer);
+    } else {
+      heard = co_await ask(task, transcript, *model, toolbox, hooks,
+                           may_call_tools(state, task.limits), deadline, log);
     }
-    const bool offer_tools = may_call_tools(state, task.limits);
-    llm::ModelRequest request{.messages = task.messages,
-                              .tools = toolbox.specs(),
-                              .may_call_tools = offer_tools,
-                              .max_tokens = task.max_tokens,
-                              .temperature = task.temperature};
-    llm::ModelAnswer answer;
-    try {
-      answer = co_await model->complete(std::move(request), deadline);
-    } catch (const Error& error) {
-      log_model_error(log, model->provider(), error);
-      result.error_code = error.code();
-      ended(LoopEnd::model_error, error.message());
+    if (!heard.answer) {
+      result.error_code = heard.error_code;
+      ended(LoopEnd::model_error, heard.error);
       break;
     }
-    if (hooks.after_model) hooks.after_model(answer);
+    const auto& answer = *heard.answer;
+    if (hooks.on_answer) hooks.on_answer(answer);
     const auto step = after_answer(state, answer, task.limits);
     log.info("loop_iteration", {{"iteration", state.iterations},
                                 {"max_iterations", task.limits.iterations_max},
+                                {"from_journal", heard_before},
                                 LogField::raw("tools", names_json(answer.tool_calls))});
     if (step.kind == NextStep::Kind::finish) {
       ended(step.end);
       result.response = step.text;
       break;
     }
-    task.messages.push_back(llm::Message::assistant(answer));
+    transcript.add_answer(answer);
+    past = hooks.journal ? hooks.journal->next_turn() : std::nullopt;
     if (step.kind == NextStep::Kind::ask_again) continue;
+    if (past) {
+      count_recorded_round(answer, *past, guard, result);
+      continue;
+    }
     auto round =
         co_await run_tools(answer.tool_calls, toolbox, guard, hooks.after_tool, deadline, log);
     result.tool_calls += static_cast<int>(round.results.size());
@@ -122,7 +204,7 @@ Task<LoopResult> run_loop(LoopTask task, std::shared_ptr<llm::Model> model, tool
       ended(*round.ended, round.detail);
       break;
     }
-    task.messages.push_back(llm::Message::tool(std::move(round.results)));
+    transcript.messages.push_back(llm::Message::tool(std::move(round.results)));
   }
   result.iterations = state.iterations;
   if (result.end == LoopEnd::iterations_used_up) {

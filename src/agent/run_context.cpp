@@ -142,12 +142,10 @@ Task<LoopResult> think(RunContext& context, std::vector<llm::Message> messages,
   Spending spending(context);
   LoopHooks hooks{
       .before_model = [&](std::int64_t estimate) { return spending.before_model(estimate); },
-      .after_model =
-          [&](const llm::ModelAnswer& answer) {
-            spending.after_model(answer);
-            if (on_answer) on_answer(answer);
-          },
-      .after_tool = [&] { ++context.tally.tool_calls; }};
+      .after_model = [&](const llm::ModelAnswer& answer) { spending.after_model(answer); },
+      .on_answer = std::move(on_answer),
+      .after_tool = [&] { ++context.tally.tool_calls; },
+      .journal = &context.journal};
   LoopResult result;
   std::exception_ptr failure;
   try {

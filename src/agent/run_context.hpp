@@ -22,6 +22,7 @@ struct RunContext {
   std::string budget_line;
   tools::HubWriter& writer;
   tools::Toolbox& toolbox;
+  RunJournal& journal;
   Tally& tally;
   Deadline deadline;
   Log log;

@@ -54,8 +54,10 @@ Task<int> list(OperatorTools& tools, std::size_t ended) {
   rows.clear();
   for (const auto& r : results)
     rows.push_back({r.agent_name, since_text(r.timestamp) + " ago", r.status,
-                    fmt::format("{:.2f} s", r.duration_seconds), r.error.value_or("")});
-  if (!rows.empty()) tools.out.table({"ended", "when", "status", "took", "reason"}, rows);
+                    fmt::format("{:.2f} s", r.duration_seconds), r.activation_id.str(),
+                    r.error.value_or("")});
+  if (!rows.empty())
+    tools.out.table({"ended", "when", "status", "took", "activation", "reason"}, rows);
   co_return exit_code::kDone;
 }
 

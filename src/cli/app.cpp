@@ -140,6 +140,7 @@ std::unique_ptr<CLI::App> make_app(Context& context) {
   add_runners(*app, context);
   add_backoff(*app, context);
   add_dead(*app, context);
+  add_replay(*app, context);
   add_coordinator(*app, context);
   add_runner(*app, context);
   add_hub(*app, context);

@@ -18,6 +18,7 @@
 #include "queue/heartbeats.hpp"
 #include "queue/operator_view.hpp"
 #include "queue/redis_agent_state.hpp"
+#include "queue/redis_journal.hpp"
 #include "queue/redis_work_queue.hpp"
 
 #include <memory>
@@ -48,6 +49,7 @@ class QueueParts {
   net::Redis waits;
   queue::RedisWorkQueue queue;
   queue::RedisAgentState state;
+  queue::RedisJournal journal;
   queue::OperatorView view;
   queue::Heartbeats heartbeats;
 };

@@ -43,6 +43,7 @@ struct ActivationParts {
             ground.log)),
         services{.hub = hub.hub,
                  .state = queue.state,
+                 .journal = queue.journal,
                  .catalog = definitions.catalog,
                  .skills = skills,
                  .models = models.models,

@@ -125,6 +125,22 @@ std::optional<Notification> read_notification(const json::value& value) {
       .read = bool_field(value, "read").value_or(false)};
 }
 
+json::value to_json_value(const Notification& notification) {
+  json::object out{{"id", notification.id},
+                   {"type", notification.type},
+                   {"from",
+                    {{"id", notification.from.id},
+                     {"name", notification.from.name},
+                     {"type", notification.from.type}}},
+                   {"content", notification.content},
+                   {"read", notification.read}};
+  if (!notification.subtype.empty()) out["subtype"] = notification.subtype;
+  if (notification.post_id) out["post_id"] = *notification.post_id;
+  if (notification.comment_id) out["comment_id"] = *notification.comment_id;
+  if (notification.created_at) out["created_at"] = to_rfc3339(*notification.created_at);
+  return out;
+}
+
 std::optional<WaitingAgent> read_waiting_agent(const json::value& value) {
   const auto id = id_of(value);
   if (!id) return std::nullopt;

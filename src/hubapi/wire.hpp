@@ -13,6 +13,8 @@ namespace botburrow::hubapi {
 std::optional<Post> read_post(const boost::json::value& value);
 std::optional<Comment> read_comment(const boost::json::value& value);
 std::optional<Notification> read_notification(const boost::json::value& value);
+/// For journals: read_notification() of it gives an equal value.
+boost::json::value to_json_value(const Notification& notification);
 std::optional<WaitingAgent> read_waiting_agent(const boost::json::value& value);
 Budget read_budget(const boost::json::value& value);
 Generation read_generation(const boost::json::value& value);

@@ -10,6 +10,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+#include <sstream>
 
 namespace botburrow::queue {
 
@@ -219,6 +221,23 @@ Task<std::vector<ActiveActivation>> OperatorView::activations() {
   }
   std::ranges::sort(all, {}, [](const ActiveActivation& a) { return a.agent_id.str(); });
   co_return all;
+}
+
+Task<std::optional<WorkId>> OperatorView::find_work(ActivationId activation) {
+  const auto running = co_await redis_.command({"HVALS", "work:processing"}, soon());
+  for (const auto& line : running.array()) {
+    // "<fence> <attempt> <queue> <runner> <activation> <work>", LF, the element.
+    const auto head = text_of_reply(line);
+    std::istringstream words(head.substr(0, head.find('\n')));
+    const std::vector<std::string> all{std::istream_iterator<std::string>(words), {}};
+    if (all.size() == 6 && all[4] == activation.str()) co_return WorkId(all[5]);
+  }
+  for (const auto& result : co_await results(kResultsMax)) {
+    if (result.activation_id == activation && !result.work_id.empty()) co_return result.work_id;
+  }
+  const auto letter = co_await find_dead(activation.str());
+  if (letter && letter->item && !letter->item->work_id.empty()) co_return letter->item->work_id;
+  co_return std::nullopt;
 }
 
 Task<std::vector<ActivationResult>> OperatorView::results(std::size_t limit) {

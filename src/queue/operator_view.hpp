@@ -116,6 +116,9 @@ class OperatorView {
   /// Newest first.
   Task<std::vector<ActivationResult>> results(std::size_t limit);
   Task<AgentFacts> why(AgentId agent);
+  /// The work an activation belongs to, if it runs, is among the last 1,000 that ended, or left a
+  /// dead letter.
+  Task<std::optional<WorkId>> find_work(ActivationId activation);
 
   /// Force stop: true if it was running. Its runner ends it within 5 s.
   Task<bool> stop_activation(ActivationId id);

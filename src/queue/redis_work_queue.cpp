@@ -363,7 +363,7 @@ Task<std::vector<RenewOutcome>> RedisWorkQueue::renew(std::vector<LeaseRef> leas
 }
 
 Task<CompleteAnswer> RedisWorkQueue::complete(Completion completion) {
-  constexpr std::size_t kFixedArgs = 10;
+  constexpr std::size_t kFixedArgs = 11;
   constexpr std::size_t kRetryFlag = kFixedArgs + 4;
   ActivationResult& result = completion.result;
   if (result.agent_id.empty()) result.agent_id = completion.lease.agent_id;
@@ -379,6 +379,7 @@ Task<CompleteAnswer> RedisWorkQueue::complete(Completion completion) {
                    valid_utf8(utf8_prefix(completion.reason, kReasonBytesMax)),
                    encode(result)};
   append_outbox(args, completion.consumption);
+  args.push_back(completion.journal_end);
   args.emplace_back(completion.next ? "1" : "0");
   std::optional<std::size_t> retry_flag;
   if (completion.next) {
@@ -412,6 +413,7 @@ Task<bool> RedisWorkQueue::hand_back(HandBack hand_back) {
                    fmt::to_string(hand_back.lease.fence.counter),
                    std::string(name_of(hand_back.reason)), fmt::to_string(defer.count())};
   append_outbox(args, hand_back.consumption);
+  args.push_back(hand_back.journal_end);
   const RedisReply reply = co_await run_script(impl_->commands, scripts().hand_back, {},
                                                std::move(args), impl_->deadline());
   if (reply.str() != "OK") co_return false;

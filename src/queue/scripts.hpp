@@ -32,6 +32,7 @@ struct QueueScripts {
   QueueScript renew{"renew", QueueScript::Memory::any};
   QueueScript complete{"complete", QueueScript::Memory::any};
   QueueScript hand_back{"hand_back", QueueScript::Memory::any};
+  QueueScript journal{"journal", QueueScript::Memory::any};
   QueueScript reap{"reap", QueueScript::Memory::any};
   QueueScript sweep{"sweep", QueueScript::Memory::any};
   QueueScript generation_set{"generation_set", QueueScript::Memory::any};

@@ -118,6 +118,8 @@ struct Completion {
   /// Goes to `activation:results`; success, status and timestamp are filled in when empty.
   ActivationResult result;
   std::optional<OutboxEntry> consumption;
+  /// Last lines of the journal, as JournalEntry has them, parted by LF; not where there is none.
+  std::string journal_end;
   /// Claim the next item in the same round trip.
   std::optional<ClaimRequest> next;
 };
@@ -144,6 +146,7 @@ struct HandBack {
   HandBackReason reason = HandBackReason::drain;
   std::chrono::seconds defer{0};  ///< > 0: into `work:deferred` for this long, at most an hour
   std::optional<OutboxEntry> consumption;
+  std::string journal_end;  ///< as in Completion
 };
 
 // ---- the leader's work -----------------------------------------------------------------------

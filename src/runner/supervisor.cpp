@@ -106,16 +106,33 @@ Task<Supervisor::Settled> Supervisor::run(
   const auto begun = clock.now();
   agent::Activation activation(
       parts_.activation, parts_.settings, claim,
-      [lease, &clock] { return lease->trusted(clock.now()); }, log);
+      {.may_write = [lease, &clock] { return lease->trusted(clock.now()); },
+       .on_unreported = [&](const agent::UnreportedRun& run) { report_dead(run, claim, log); }},
+      log);
   const auto end = co_await run_bounded_activation(activation, *lease);
   const double seconds = std::chrono::duration<double>(clock.now() - begun).count();
   co_return co_await settle(decide_ending(end), activation, lease, seconds, std::move(next_request),
                             log);
 }
 
+// Its runner died before it could say what it spent. Under its own key, so that however often this
+// is said it counts once.
+void Supervisor::report_dead(const agent::UnreportedRun& run, const queue::Claim& claim,
+                             const Log& log) {
+  queue::Claim dead = claim;
+  dead.activation_id = run.activation_id;
+  const agent::Tally tally{
+      .usage = run.usage, .cost_usd = run.cost_usd, .provider = run.provider, .model = run.model};
+  log.info("activation_resumed", {{"after", run.activation_id.str()},
+                                  {"tokens_input", run.usage.input},
+                                  {"tokens_output", run.usage.output}});
+  count_spending(tally, dead);
+  if (auto consumption = consumption_of(tally, dead, 0)) parts_.reports.rescue(*consumption);
+}
+
 Task<Supervisor::Settled> Supervisor::settle(
-    Ending ending, const agent::Activation& activation, std::shared_ptr<HeldLease> lease,
-    double seconds, std::function<std::optional<queue::ClaimRequest>()> next_request, Log log) {
+    Ending ending, agent::Activation& activation, std::shared_ptr<HeldLease> lease, double seconds,
+    std::function<std::optional<queue::ClaimRequest>()> next_request, Log log) {
   const auto& claim = activation.claim();
   const auto& tally = activation.tally();
   auto& clock = parts_.activation.clock;
@@ -130,7 +147,8 @@ Task<Supervisor::Settled> Supervisor::settle(
                                  .hold_off = ending.hold_off,
                                  .reason = ending.reason,
                                  .result = result_of(ending, tally, claim, seconds, clock.wall()),
-                                 .consumption = consumption};
+                                 .consumption = consumption,
+                                 .journal_end = activation.closing_lines(ending)};
     completion.next = next_request();
     const bool cancelled = ending.outcome == queue::Outcome::cancelled;
     auto completed =
@@ -145,7 +163,8 @@ Task<Supervisor::Settled> Supervisor::settle(
     ours = co_await hand_back({.lease = lease->ref(),
                                .reason = ending.hand_back,
                                .defer = ending.defer,
-                               .consumption = consumption},
+                               .consumption = consumption,
+                               .journal_end = activation.closing_lines(ending)},
                               tally.notification_begun, log);
   } else {
     log.warning("activation_abandoned", {{"reason", ending.reason}});

@@ -69,7 +69,7 @@ class Supervisor {
 
  private:
   Task<RunEnd> run_bounded_activation(agent::Activation& activation, HeldLease& lease);
-  Task<Settled> settle(agent::Ending ending, const agent::Activation& activation,
+  Task<Settled> settle(agent::Ending ending, agent::Activation& activation,
                        std::shared_ptr<HeldLease> lease, double seconds,
                        std::function<std::optional<queue::ClaimRequest>()> next_request, Log log);
   struct Next {
@@ -86,6 +86,7 @@ class Supervisor {
   Task<> forget_try(const AgentId& agent, std::string& begun);
   Task<> pause_before_retry(int tried);
   bool give_up(Instant begun) const;
+  void report_dead(const agent::UnreportedRun& run, const queue::Claim& claim, const Log& log);
   void count_spending(const agent::Tally& tally, const queue::Claim& claim);
   void count(const agent::Ending& ending, const agent::Tally& tally, const queue::Claim& claim,
              double seconds);

@@ -1,5 +1,8 @@
 #include "tools/hub_writer.hpp"
 
+#include "base/json.hpp"
+
+#include <boost/json.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -22,13 +25,15 @@ WriteRefusal limit(Kind kind, std::string_view name, int value) {
 }  // namespace
 
 HubWriter::HubWriter(hubapi::HubClient& hub, queue::AgentState& state, Clock& clock,
-                     Identity identity, Rules rules, std::function<bool()> may_write, Log log)
+                     Identity identity, Rules rules, std::function<bool()> may_write,
+                     EffectJournal& journal, Log log)
     : hub_(hub),
       state_(state),
       clock_(clock),
       identity_(std::move(identity)),
       rules_(std::move(rules)),
       may_write_(std::move(may_write)),
+      journal_(journal),
       log_(std::move(log)) {}
 
 void HubWriter::begin_scope(std::string scope) {
@@ -180,30 +185,79 @@ Task<> HubWriter::give_back(queue::Usage amount, WallTime at, bool slot_too) {
   }
 }
 
-hubapi::WriteGuard HubWriter::guard_for(const std::string& slot) const {
-  return {.fence = identity_.fence,
-          .idempotency_key = hubapi::effect_key(identity_.id, scope_, slot)};
+Effect HubWriter::effect_for(std::string slot, std::string path, json::object body) const {
+  return {.scope = scope_,
+          .slot = slot,
+          .key = hubapi::effect_key(identity_.id, scope_, slot),
+          .path = std::move(path),
+          .body = std::move(body)};
 }
 
-Task<WriteOutcome> HubWriter::send(std::function<Task<hubapi::Written>()> call,
-                                   queue::Usage charged, WallTime at) {
+Task<WriteOutcome> HubWriter::make(Write write) {
+  co_await journal_.intend(write.effect);
+  co_return co_await send(std::move(write));
+}
+
+Task<WriteOutcome> HubWriter::send(Write write) {
+  const auto& effect = write.effect;
   WriteOutcome outcome;
   std::exception_ptr failure;
   bool undo = false;
+  bool not_sent = false;
   try {
     // Taking the slot may have waited.
     check_trust();
-    const auto written = co_await call();
+    const auto written =
+        co_await write.send({.fence = identity_.fence, .idempotency_key = effect.key});
     outcome = {.done = true, .id = written.id, .notification_read = written.notification_read};
     undo = written.replayed;  // The run that wrote it has been charged.
   } catch (const Error& error) {
     outcome.refusal = refusal_of(error);
     if (!outcome.refusal) failure = std::current_exception();
-    undo = outcome.refusal || surely_not_written(error);
+    not_sent = failure && surely_not_written(error);
+    undo = outcome.refusal || not_sent;
   }
-  if (undo) co_await give_back(charged, at, true);
+  if (not_sent) journal_.record(effect.scope, effect.slot, {.not_sent = true});
+  if (!failure) journal_.record(effect.scope, effect.slot, outcome);
+  if (undo) co_await give_back(write.charged, write.at, true);
   if (failure) std::rethrow_exception(failure);
   co_return outcome;
+}
+
+// A Hub that remembers keys knows. One that does not may show the comment in its thread.
+Task<std::optional<WriteOutcome>> HubWriter::look_up(Effect effect, Deadline deadline) {
+  const auto answer = co_await hub_.find_answer(identity_.id, effect.key, deadline);
+  if (answer && answer->status >= 200 && answer->status < 300)
+    co_return WriteOutcome{.done = true, .id = answer->id};
+  if (co_await hub_.remembers_keys(deadline)) co_return std::nullopt;
+  const json::value body(effect.body);
+  const auto post = string_field(body, "post_id");
+  if (!post) co_return std::nullopt;
+  const auto thread = co_await hub_.thread(identity_.id, *post, deadline);
+  if (!thread) co_return std::nullopt;
+  for (const auto& comment : thread->comments) {
+    if (is_own_answer(comment) && comment.content == string_field(body, "content"))
+      co_return WriteOutcome{.done = true, .id = comment.id};
+  }
+  co_return std::nullopt;
+}
+
+Task<WriteOutcome> HubWriter::finish(Write write, PastEffect past, Deadline deadline) {
+  if (past.outcome) co_return *past.outcome;
+  log_.info("effect_looked_up", {{"slot", write.effect.slot}, {"scope", write.effect.scope}});
+  if (auto known = co_await look_up(std::move(past.effect), deadline)) {
+    journal_.record(write.effect.scope, write.effect.slot, *known);
+    co_return *known;
+  }
+  // It was charged, written down, and never came there: now it goes.
+  co_return co_await send(std::move(write));
+}
+
+std::optional<PastEffect> HubWriter::past_effect(const std::string& slot) {
+  for (;;) {
+    auto past = journal_.take_past(scope_, slot);
+    if (!past || !past->outcome || !past->outcome->not_sent) return past;
+  }
 }
 
 Task<WriteOutcome> HubWriter::comment(std::string target, std::string content, Deadline deadline) {
@@ -212,16 +266,16 @@ Task<WriteOutcome> HubWriter::comment(std::string target, std::string content, D
   auto place = co_await find_place(std::move(target), deadline);
   if (place.refusal) co_return WriteOutcome::refused(*std::move(place.refusal));
   const bool is_reply = !own_post_.empty() && place.post_id == own_post_ && !replied_;
-  if (!is_reply) {
-    if (auto refusal = effect_refusal()) co_return WriteOutcome::refused(*std::move(refusal));
-  }
-  if (auto refusal = thread_refusal(place.post_id)) {
-    co_return WriteOutcome::refused(*std::move(refusal));
-  }
-  const auto at = clock_.wall();
-  const queue::Usage amount{.comments = 1};
-  if (auto refusal = co_await reserve(amount, at, deadline)) {
-    co_return WriteOutcome::refused(*std::move(refusal));
+  const auto slot = is_reply ? std::string("reply") : fmt::format("effect:{}", next_effect_);
+  auto past = past_effect(slot);
+  Write write{.charged = {.comments = 1}, .at = clock_.wall()};
+  if (!past) {
+    if (auto refusal = is_reply ? std::nullopt : effect_refusal())
+      co_return WriteOutcome::refused(*std::move(refusal));
+    if (auto refusal = thread_refusal(place.post_id))
+      co_return WriteOutcome::refused(*std::move(refusal));
+    if (auto refusal = co_await reserve(write.charged, write.at, deadline))
+      co_return WriteOutcome::refused(*std::move(refusal));
   }
   // The answer stands below what it answers.
   if (is_reply && place.parent_id.empty()) place.parent_id = own_comment_;
@@ -229,16 +283,25 @@ Task<WriteOutcome> HubWriter::comment(std::string target, std::string content, D
                                    .content = std::move(content),
                                    .parent_id = place.parent_id,
                                    .notification_id = is_reply ? notification_id_ : ""};
-  const auto guard = guard_for(is_reply ? "reply" : fmt::format("effect:{}", next_effect_));
-  const std::function<Task<hubapi::Written>()> call = [&] {
-    return hub_.create_comment(identity_.id, comment, guard, deadline);
+  write.effect = effect_for(slot, "/posts/" + comment.post_id + "/comments",
+                            {{"post_id", comment.post_id},
+                             {"parent_id", comment.parent_id},
+                             {"content", comment.content}});
+  write.send = [this, comment, deadline](hubapi::WriteGuard guard) {
+    return hub_.create_comment(identity_.id, comment, std::move(guard), deadline);
   };
-  auto outcome = co_await send(call, amount, at);
-  if (!outcome.done) co_return outcome;
-  log_.info("created_comment", {{"comment_id", outcome.id}, {"post_id", place.post_id}});
+  const auto outcome = past ? co_await finish(std::move(write), *std::move(past), deadline)
+                            : co_await make(std::move(write));
+  if (outcome.done) count_comment(outcome, place.post_id, is_reply);
+  co_return outcome;
+}
+
+void HubWriter::count_comment(const WriteOutcome& outcome, const std::string& post_id,
+                              bool is_reply) {
+  log_.info("created_comment", {{"comment_id", outcome.id}, {"post_id", post_id}});
   ++comments_;
-  ++own_answers_[place.post_id];
-  post_of_[outcome.id] = place.post_id;
+  ++own_answers_[post_id];
+  post_of_[outcome.id] = post_id;
   if (is_reply) {
     replied_ = true;
     marked_ = outcome.notification_read;
@@ -247,7 +310,6 @@ Task<WriteOutcome> HubWriter::comment(std::string target, std::string content, D
     ++next_effect_;
     ++effects_done_;
   }
-  co_return outcome;
 }
 
 Task<WriteOutcome> HubWriter::post(hubapi::NewPost post, Deadline deadline) {
@@ -256,18 +318,23 @@ Task<WriteOutcome> HubWriter::post(hubapi::NewPost post, Deadline deadline) {
     co_return WriteOutcome::refused(
         {.text = "this agent may only reply (behavior.can_create_posts is false)"});
   }
-  if (auto refusal = effect_refusal()) co_return WriteOutcome::refused(*std::move(refusal));
   check_trust();
-  const auto at = clock_.wall();
-  const queue::Usage amount{.posts = 1};
-  if (auto refusal = co_await reserve(amount, at, deadline)) {
-    co_return WriteOutcome::refused(*std::move(refusal));
+  const auto slot = fmt::format("effect:{}", next_effect_);
+  auto past = past_effect(slot);
+  Write write{.charged = {.posts = 1}, .at = clock_.wall()};
+  if (!past) {
+    if (auto refusal = effect_refusal()) co_return WriteOutcome::refused(*std::move(refusal));
+    if (auto refusal = co_await reserve(write.charged, write.at, deadline))
+      co_return WriteOutcome::refused(*std::move(refusal));
   }
-  const auto guard = guard_for(fmt::format("effect:{}", next_effect_));
-  const std::function<Task<hubapi::Written>()> call = [&] {
-    return hub_.create_post(identity_.id, post, guard, deadline);
+  write.effect =
+      effect_for(slot, "/posts",
+                 {{"title", post.title}, {"community", post.community}, {"content", post.content}});
+  write.send = [this, post, deadline](hubapi::WriteGuard guard) {
+    return hub_.create_post(identity_.id, post, std::move(guard), deadline);
   };
-  auto outcome = co_await send(call, amount, at);
+  const auto outcome = past ? co_await finish(std::move(write), *std::move(past), deadline)
+                            : co_await make(std::move(write));
   if (!outcome.done) co_return outcome;
   log_.info("created_post", {{"post_id", outcome.id}});
   ++posts_;

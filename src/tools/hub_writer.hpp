@@ -8,6 +8,9 @@
 #include "definitions/grants.hpp"
 #include "hubapi/client.hpp"
 #include "queue/agent_state.hpp"
+#include "tools/effect_journal.hpp"
+
+#include <boost/json/object.hpp>
 
 #include <chrono>
 #include <functional>
@@ -17,37 +20,15 @@
 
 namespace botburrow::tools {
 
-/// Why nothing was written. The words are for models and logs, the rest for rules.
-struct WriteRefusal {
-  enum class Kind {
-    not_allowed,  ///< grant, gate, can_create_posts, or the cap of one piece of work
-    daily_limit,  ///< until the next UTC day
-    interval,     ///< behavior.limits.min_interval_seconds; `wait` says how long
-    rate_limit,   ///< the Hub's; `wait` says how long
-    thread_full,  ///< behavior.limits.max_responses_per_thread
-    gone,         ///< 404: no such post
-    locked,       ///< 409: the thread takes no more comments
-    rejected,     ///< any other 4xx of the Hub
-  } kind = Kind::not_allowed;
-  std::string text;
-  std::chrono::seconds wait{0};
-};
-
-/// What came of a write.
-struct WriteOutcome {
-  bool done = false;
-  std::string id;  ///< of the comment or post
-  bool notification_read = false;
-  std::optional<WriteRefusal> refusal;  ///< set unless done
-
-  static WriteOutcome refused(WriteRefusal why) { return {.refusal = std::move(why)}; }
-};
-
 /// The only way an activation writes to the Hub: grants, limits, fence and idempotency key are put
 /// in here, whoever asks (a tool, or the rule that posts a final answer).
 ///
 /// Limits are charged before the Hub is asked and given back if it is certain that nothing was
 /// written, or that an earlier run wrote it; a write whose outcome is unknown stays charged.
+///
+/// Each write is in the journal before the Hub hears of it, and what came of it afterwards. A later
+/// run of the same work takes what is known of it from there; what was sent with no known outcome
+/// is looked up at the Hub, and sent again, under the same key, only if the Hub has not got it.
 ///
 /// Throws Error{stale_fence} when the lease is no longer trusted or the Hub says so: nothing more
 /// may be written. Throws http_unavailable, timeout, http_status with 5xx, hub_auth 401 and
@@ -68,7 +49,7 @@ class HubWriter {
 
   /// `may_write` is asked right before each write: false once the lease is no longer trusted.
   HubWriter(hubapi::HubClient& hub, queue::AgentState& state, Clock& clock, Identity identity,
-            Rules rules, std::function<bool()> may_write, Log log);
+            Rules rules, std::function<bool()> may_write, EffectJournal& journal, Log log);
 
   /// From here on writes belong to this notification (scope `n:<id>`).
   void begin_notification(const hubapi::Notification& notification);
@@ -115,11 +96,26 @@ class HubWriter {
   /// Charges the day and takes the slot of the interval: both or none.
   Task<std::optional<WriteRefusal>> reserve(queue::Usage amount, WallTime at, Deadline deadline);
   Task<> give_back(queue::Usage amount, WallTime at, bool slot_too);
-  hubapi::WriteGuard guard_for(const std::string& slot) const;
+  /// A write under way.
+  struct Write {
+    Effect effect;
+    queue::Usage charged;
+    WallTime at{};
+    std::function<Task<hubapi::Written>(hubapi::WriteGuard)> send;
+  };
+  Effect effect_for(std::string slot, std::string path,
+                    boost::json::object body) const;
   void check_trust() const;
+  std::optional<PastEffect> past_effect(const std::string& slot);
+  void count_comment(const WriteOutcome& outcome, const std::string& post_id, bool is_reply);
+  /// Makes a new effect: writes it down, sends it, and sorts what can come back.
+  Task<WriteOutcome> make(Write write);
+  /// Brings an effect of an earlier run to its end.
+  Task<WriteOutcome> finish(Write write, PastEffect past, Deadline deadline);
+  /// The same for one whose outcome nobody wrote down.
+  Task<std::optional<WriteOutcome>> look_up(Effect effect, Deadline deadline);
   /// Sends and sorts what can come back: written, or a refusal; the rest is thrown.
-  Task<WriteOutcome> send(std::function<Task<hubapi::Written>()> call, queue::Usage charged,
-                          WallTime at);
+  Task<WriteOutcome> send(Write write);
 
   hubapi::HubClient& hub_;
   queue::AgentState& state_;
@@ -127,6 +123,7 @@ class HubWriter {
   Identity identity_;
   Rules rules_;
   std::function<bool()> may_write_;
+  EffectJournal& journal_;
   Log log_;
   Gate gate_;
   std::string scope_;

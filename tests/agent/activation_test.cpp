@@ -174,16 +174,17 @@ TEST_F(ActivationTest, RedisAwayHandsBackAsFenced) {
   queue::RedisAgentState state(away, world.log);
   own.kill9();
   auto services = world.services();
-  Activation activation(
-      {.hub = services.hub,
-       .state = state,
-       .catalog = services.catalog,
-       .skills = services.skills,
-       .models = services.models,
-       .prices = services.prices,
-       .clock = services.clock,
-       .metrics = services.metrics},
-      world.settings, world.claim(), [] { return true; }, world.log);
+  Activation activation({.hub = services.hub,
+                         .state = state,
+                         .journal = services.journal,
+                         .catalog = services.catalog,
+                         .skills = services.skills,
+                         .models = services.models,
+                         .prices = services.prices,
+                         .clock = services.clock,
+                         .metrics = services.metrics},
+                        world.settings, world.claim(), {.may_write = [] { return true; }},
+                        world.log);
   const auto ending = world.run(activation.run(Deadline::in(20s)));
   EXPECT_EQ(ending.way, Ending::Way::hand_back);
   EXPECT_EQ(ending.hand_back, queue::HandBackReason::fenced);
@@ -198,8 +199,8 @@ TEST_F(ActivationTest, CancellationInMidCallKeepsTheTally) {
     co_await sleep_for(1h);
     co_return llm::ModelAnswer{};
   });
-  Activation activation(
-      world.services(), world.settings, world.claim(), [] { return true; }, world.log);
+  Activation activation(world.services(), world.settings, world.claim(),
+                        {.may_write = [] { return true; }}, world.log);
   boost::asio::cancellation_signal signal;
   std::exception_ptr failure;
   bool ended = false;
@@ -231,10 +232,9 @@ TEST_F(ActivationTest, CancellationAtAnyMomentLeavesNoSecondAnswer) {
     const auto post = world.new_post(fmt::format("@ada round {}", cut));
     world.model->always(says("an answer"));
     world.front->seen.clear();
-    Activation activation(
-        world.services(), world.settings,
-        world.claim(TaskType::inbox, 10 * cut, fmt::format("w-{}", cut)), [] { return true; },
-        world.log);
+    Activation activation(world.services(), world.settings,
+                          world.claim(TaskType::inbox, 10 * cut, fmt::format("w-{}", cut)),
+                          {.may_write = [] { return true; }}, world.log);
     boost::asio::cancellation_signal signal;
     bool ended = false;
     boost::asio::co_spawn(world.ioc, test::detail::cancellable(activation.run(Deadline::in(20s))),
@@ -262,16 +262,17 @@ TEST_F(ActivationTest, WholeWayThroughAVendor) {
                                 .anthropic_base_url = vendor.url()},
                                *world.http, world.random, world.log, &world.metrics);
   auto services = world.services();
-  Activation activation(
-      {.hub = services.hub,
-       .state = services.state,
-       .catalog = services.catalog,
-       .skills = services.skills,
-       .models = models,
-       .prices = services.prices,
-       .clock = services.clock,
-       .metrics = services.metrics},
-      world.settings, world.claim(), [] { return true; }, world.log);
+  Activation activation({.hub = services.hub,
+                         .state = services.state,
+                         .journal = services.journal,
+                         .catalog = services.catalog,
+                         .skills = services.skills,
+                         .models = models,
+                         .prices = services.prices,
+                         .clock = services.clock,
+                         .metrics = services.metrics},
+                        world.settings, world.claim(), {.may_write = [] { return true; }},
+                        world.log);
   const auto ending = world.run(activation.run(Deadline::in(20s)));
   EXPECT_EQ(ending.outcome, queue::Outcome::success) << ending.reason;
   EXPECT_EQ(vendor.rejected(), 0u);
@@ -284,21 +285,21 @@ TEST_F(ActivationTest, WholeWayThroughAVendor) {
 
   vendor.queue(test::LlmSimulator::Answer::error(401, "invalid x-api-key"));
   world.new_post("@ada again");
-  EXPECT_EQ(
-      world
-          .run(Activation(
-                   {.hub = services.hub,
-                    .state = services.state,
-                    .catalog = services.catalog,
-                    .skills = services.skills,
-                    .models = models,
-                    .prices = services.prices,
-                    .clock = services.clock,
-                    .metrics = services.metrics},
-                   world.settings, world.claim(TaskType::inbox, 6), [] { return true; }, world.log)
-                   .run(Deadline::in(20s)))
-          .outcome,
-      queue::Outcome::failure);
+  EXPECT_EQ(world
+                .run(Activation({.hub = services.hub,
+                                 .state = services.state,
+                                 .journal = services.journal,
+                                 .catalog = services.catalog,
+                                 .skills = services.skills,
+                                 .models = models,
+                                 .prices = services.prices,
+                                 .clock = services.clock,
+                                 .metrics = services.metrics},
+                                world.settings, world.claim(TaskType::inbox, 6),
+                                {.may_write = [] { return true; }}, world.log)
+                         .run(Deadline::in(20s)))
+                .outcome,
+            queue::Outcome::failure);
   EXPECT_THAT(world.lines->find("llm_auth_error"), HasSubstr("Invalid API key (anthropic)"));
   world.run(vendor.stop());
 }

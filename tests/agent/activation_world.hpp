@@ -4,6 +4,7 @@
 #include "base/blocking_pool.hpp"
 #include "base/stop.hpp"
 #include "definitions/source.hpp"
+#include "queue/redis_journal.hpp"
 #include "tests/agent/scripted_model.hpp"
 #include "tests/tools/hub_world.hpp"
 
@@ -40,19 +41,30 @@ class ActivationWorld : public test::HubWorld {
     catalog.invalidate();
   }
 
-  static queue::Claim claim(queue::TaskType type = queue::TaskType::inbox, std::int64_t counter = 5,
-                            std::string work = "w-1") {
+  /// A claim, and its lease in Redis; of work of its own unless `work` names one.
+  queue::Claim claim(queue::TaskType type = queue::TaskType::inbox, std::int64_t counter = 5,
+                     std::string work = "") {
     queue::Claim out;
     out.item = {.agent_id = AgentId("ada"), .agent_name = "ada", .task_type = type};
     out.fence = {.generation = 1, .counter = counter};
     out.activation_id = ActivationId("a-" + std::to_string(counter));
-    out.work_id = WorkId(std::move(work));
+    out.runner_id = RunnerId("r-1");
+    out.work_id = WorkId(work.empty() ? "w-" + system_random().uuid4() : std::move(work));
+    run(redis.command(lease_of(out)));
     return out;
+  }
+
+  /// What makes the claim the owner of its lease in Redis.
+  static net::Redis::Args lease_of(const queue::Claim& claim) {
+    return {"HSET", "work:processing", "ada",
+            fmt::format("{} 1 work:queue:high r-1 {} {}\n{{}}", claim.fence.counter,
+                        claim.activation_id.str(), claim.work_id.str())};
   }
 
   ActivationServices services() {
     return {.hub = *hub,
             .state = state,
+            .journal = journal,
             .catalog = catalog,
             .skills = skills,
             .models = models,
@@ -79,15 +91,14 @@ class ActivationWorld : public test::HubWorld {
     }
   };
   Ran activate(queue::Claim claim, Deadline deadline = Deadline::in(20s)) {
-    Activation activation(services(), settings, std::move(claim), [this] { return trusted; }, log);
+    Activation activation(services(), settings, std::move(claim),
+                          {.may_write = [this] { return trusted; }}, log);
     auto ending = run(activation.run(deadline));
     return {.ending = std::move(ending), .tally = activation.tally()};
   }
-  Ran inbox(std::int64_t counter = 5) {
-    return activate(claim(queue::TaskType::inbox, counter, "w-" + std::to_string(counter)));
-  }
+  Ran inbox(std::int64_t counter = 5) { return activate(claim(queue::TaskType::inbox, counter)); }
   Ran discovery(std::int64_t counter = 5) {
-    return activate(claim(queue::TaskType::discovery, counter, "w-" + std::to_string(counter)));
+    return activate(claim(queue::TaskType::discovery, counter));
   }
   std::string tries(const std::string& notification) {
     return ask({"GET", "agent:tries:ada:" + notification});
@@ -97,6 +108,7 @@ class ActivationWorld : public test::HubWorld {
     return model->requests.at(request).messages.back().text;
   }
 
+  queue::RedisJournal journal{redis};
   bool trusted = true;
   BlockingPool pool{1};
   definitions::FolderSource source{folder / "defs"};

@@ -490,16 +490,20 @@ TEST_F(InboxTest, TwoActivationsOfOneFenceAgeDoNotBothAnswer) {
   // A zombie goes on after a newer run has answered: its write is refused.
   const auto post = mention();
   std::optional<ActivationWorld::Ran> newer;
+  const auto later = world.claim(queue::TaskType::inbox, 9, "w-9");
+  const auto earlier = world.claim(queue::TaskType::inbox, 5, "w-5");
   world.model->then([&](const auto&) -> Task<llm::ModelAnswer> {
     world.model->then(says("from the newer"));
-    Activation second(
-        world.services(), world.settings, ActivationWorld::claim(queue::TaskType::inbox, 9),
-        [] { return true; }, world.log);
+    co_await world.redis.command(ActivationWorld::lease_of(later));
+    Activation second(world.services(), world.settings, later, {.may_write = [] { return true; }},
+                      world.log);
     auto ending = co_await second.run(Deadline::in(10s));
+    // A Redis that knew nothing of it leaves it to the Hub.
+    co_await world.redis.command(ActivationWorld::lease_of(earlier));
     newer = ActivationWorld::Ran{.ending = ending, .tally = second.tally()};
     co_return says("from the zombie");
   });
-  const auto zombie = world.inbox(5);
+  const auto zombie = world.activate(earlier);
   ASSERT_TRUE(newer);
   EXPECT_EQ(newer->outcome(), "success");
   EXPECT_EQ(zombie.outcome(), "abandoned");

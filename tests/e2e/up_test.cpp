@@ -71,6 +71,35 @@ TEST_F(Up, MentionFromATerminalIsAnswered) {
   EXPECT_FALSE(status.at("results").as_array().empty());
 }
 
+TEST_F(Up, ReplayShowsWhatAnActivationDid) {
+  define_agent("anna");
+  up();
+  const auto id = post("hello @anna, what is a lease?");
+  await_answers(id, "anna", 1);
+  const auto answer = text_of(answers_of(thread(id), "anna").front(), "content");
+  std::string activation;
+  eventually("the activation has ended", [&] {
+    const auto ended = ask({"activations", "--data", data(), "--json"}).at("ended").as_array();
+    if (ended.empty()) return false;
+    activation = text_of(ended.front(), "activation_id");
+    return true;
+  });
+  const auto replayed = ask({"replay", activation, "--data", data(), "--json"});
+  std::vector<std::string> kinds;
+  for (const auto& line : replayed.at("lines").as_array())
+    kinds.push_back(text_of(line, "kind"));
+  EXPECT_THAT(kinds, ElementsAre("started", "notification", "model_call", "model_answer", "effect",
+                                 "effect_done", "notification", "ended"));
+  const auto shown = run({"replay", activation, "--full", "--data", data()});
+  EXPECT_EQ(shown.code, 0) << shown.err;
+  EXPECT_THAT(shown.out, HasSubstr("hello @anna, what is a lease?"));
+  EXPECT_THAT(shown.out, HasSubstr(answer.substr(0, answer.find('\n'))));
+  EXPECT_THAT(shown.out, HasSubstr("ended: success"));
+  const auto unknown = run({"replay", "no-such-id", "--data", data()});
+  EXPECT_EQ(unknown.code, 1);
+  EXPECT_THAT(unknown.err, HasSubstr("no journal of \"no-such-id\""));
+}
+
 TEST_F(Up, CommandsSpeakToPeopleToo) {
   define_agent("anna");
   up();

@@ -6,6 +6,7 @@
 #include "definitions/source.hpp"
 #include "queue/operator_view.hpp"
 #include "queue/redis_agent_state.hpp"
+#include "queue/redis_journal.hpp"
 #include "queue/redis_work_queue.hpp"
 #include "runner/runner.hpp"
 #include "tests/support/fault_proxy.hpp"
@@ -106,6 +107,7 @@ struct Node {
         queue(redis, waits, system_clock(), log, &metrics, {}),
         spy(queue),
         state(redis, log),
+        journal(redis),
         heartbeats(redis),
         http(ioc.get_executor(), {}),
         hub(http, {.url = place.hub_url, .service_key = Secret(place.hub_key), .agent_keys = {}},
@@ -119,6 +121,7 @@ struct Node {
         models(llm_settings(place.llm_url), llm_http, random, log, &metrics),
         services{.hub = hub,
                  .state = state,
+                 .journal = journal,
                  .catalog = catalog,
                  .skills = skills,
                  .models = models,
@@ -161,6 +164,7 @@ struct Node {
   queue::RedisWorkQueue queue;
   SpyQueue spy;
   queue::RedisAgentState state;
+  queue::RedisJournal journal;
   queue::Heartbeats heartbeats;
   net::HttpClient http;
   hubapi::HubClient hub;

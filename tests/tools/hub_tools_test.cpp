@@ -25,7 +25,7 @@ class HubToolsTest : public ::testing::Test {
         *world.hub, world.state, world.clock,
         HubWriter::Identity{.id = AgentId("ada"), .name = "ada", .fence = "1.5"},
         HubWriter::Rules{.limits = {.min_interval_seconds = 0}, .grants = held},
-        [] { return true; }, world.log);
+        [] { return true; }, journal, world.log);
     writer->begin_work(WorkId("w-1"));
     for (auto& tool : make_hub_tools(*world.hub, *writer, AgentId("ada"), held)) {
       box.add(std::move(tool));
@@ -42,6 +42,7 @@ class HubToolsTest : public ::testing::Test {
     return world.run(box.call(std::move(wish), Deadline::in(20s), fatal)).content;
   }
   test::HubWorld world;
+  NoEffectJournal journal;
   std::unique_ptr<HubWriter> writer;
   Toolbox box{world.log, world.metrics};
   bool fatal = false;

@@ -27,7 +27,7 @@ class HubWriterTest : public ::testing::Test {
     return HubWriter(
         *world.hub, world.state, world.clock,
         {.id = AgentId("ada"), .name = "ada", .fence = std::move(fence)}, std::move(rules),
-        [this] { return trusted; }, world.log);
+        [this] { return trusted; }, journal, world.log);
   }
   /// The owner mentions ada in a post; the notification.
   hubapi::Notification mention(const std::string& text = "@ada what is a fence?") {
@@ -53,8 +53,34 @@ class HubWriterTest : public ::testing::Test {
     return hubapi::effect_key(AgentId("ada"), scope, slot);
   }
 
+  /// Kept in memory, and shown to the next writer as what an earlier run wrote down.
+  class Notebook final : public EffectJournal {
+   public:
+    std::optional<PastEffect> take_past(const std::string& scope,
+                                        const std::string& slot) override {
+      const auto found = std::ranges::find_if(past, [&](const auto& one) {
+        return one.effect.scope == scope && one.effect.slot == slot;
+      });
+      if (found == past.end()) return std::nullopt;
+      auto taken = *found;
+      past.erase(found);
+      return taken;
+    }
+    Task<> intend(Effect effect) override {
+      written.push_back({.effect = std::move(effect), .outcome = std::nullopt});
+      co_return;
+    }
+    void record(const std::string&, const std::string& slot, const WriteOutcome& o) override {
+      for (auto& one : written)
+        if (one.effect.slot == slot && !one.outcome) one.outcome = o;
+    }
+    void next_run() { past = std::exchange(written, {}); }
+    std::vector<PastEffect> past, written;
+  };
+
   test::HubWorld world;
   bool trusted = true;
+  Notebook journal;
 };
 
 TEST_F(HubWriterTest, FirstCommentOnTheOwnThreadIsTheReplyAndMarksTheNotification) {
@@ -217,7 +243,7 @@ TEST_F(HubWriterTest, HubThatIsNotThereIsThrownAndGivesTheChargeBack) {
                             world.metrics);
   HubWriter w(
       nowhere, world.state, world.clock, {.id = AgentId("ada"), .name = "ada", .fence = "1.5"},
-      limits, [] { return true; }, world.log);
+      limits, [] { return true; }, journal, world.log);
   w.begin_notification(notification);
   w.know_thread({.id = *notification.post_id});
   EXPECT_THROW(comment(w, *notification.post_id, "words"), Error);
@@ -265,7 +291,7 @@ TEST_F(HubWriterTest, TrustLostWhileWaitingForTheIntervalWritesNothing) {
   int asked = 0;
   HubWriter second(
       *world.hub, world.state, world.clock, {.id = AgentId("ada"), .name = "ada", .fence = "1.6"},
-      limits, [&] { return ++asked == 1; }, world.log);
+      limits, [&] { return ++asked == 1; }, journal, world.log);
   second.begin_notification(notification);
   EXPECT_THROW(comment(second, *notification.post_id, "two"), Error);
   EXPECT_EQ(world.used_today("ada").comments, 1);
@@ -378,7 +404,7 @@ TEST_F(HubWriterTest, RateLimitOfTheHubIsARefusalThatNamesTheWait) {
   limited.agent("ada");
   HubWriter w(
       *limited.hub, limited.state, limited.clock,
-      {.id = AgentId("ada"), .name = "ada", .fence = "1.5"}, rules(), [] { return true; },
+      {.id = AgentId("ada"), .name = "ada", .fence = "1.5"}, rules(), [] { return true; }, journal,
       limited.log);
   w.begin_work(WorkId("w-1"));
   ASSERT_TRUE(limited.run(w.post({.content = "one"}, Deadline::in(10s))).done);
@@ -424,6 +450,136 @@ TEST_F(HubWriterTest, ForbiddenIsARefusalInTheHubsWords) {
   const auto refused = comment(w, *notification.post_id, "x");
   EXPECT_EQ(refused.refusal->kind, Kind::rejected);
   EXPECT_EQ(refused.refusal->text, "403 Forbidden: banned");
+}
+
+TEST_F(HubWriterTest, EffectIsWrittenDownBeforeTheHubHearsOfIt) {
+  const auto notification = mention();
+  auto w = writer(rules());
+  w.begin_notification(notification);
+  std::size_t written_then = 0;
+  world.front->rule([&](const auto& exchange) {
+    if (exchange.is("POST", "/comments")) written_then = journal.written.size();
+    return HubFront::pass();
+  });
+  const auto done = comment(w, *notification.post_id, "words");
+  EXPECT_EQ(written_then, 1u);
+  ASSERT_EQ(journal.written.size(), 1u);
+  EXPECT_EQ(journal.written[0].effect.slot, "reply");
+  EXPECT_EQ(journal.written[0].effect.key, key("n:" + notification.id, "reply"));
+  ASSERT_TRUE(journal.written[0].outcome);
+  EXPECT_EQ(journal.written[0].outcome->id, done.id);
+}
+
+TEST_F(HubWriterTest, EffectThatIsKnownIsNotSentAgain) {
+  const auto notification = mention();
+  auto first = writer(rules());
+  first.begin_notification(notification);
+  const auto done = comment(first, *notification.post_id, "words");
+  journal.next_run();
+  world.front->seen.clear();
+  auto second = writer(rules(), "1.6");
+  second.begin_notification(notification);
+  const auto again = comment(second, *notification.post_id, "other words");
+  EXPECT_TRUE(again.done);
+  EXPECT_EQ(again.id, done.id);
+  EXPECT_TRUE(second.replied());
+  EXPECT_EQ(world.front->count("POST", "/comments"), 0u);
+  EXPECT_EQ(world.front->count("GET", "/idempotency/"), 0u);
+  EXPECT_EQ(world.used_today("ada").comments, 1) << "charged once";
+}
+
+TEST_F(HubWriterTest, EffectOfUnknownOutcomeIsLookedUpFirst) {
+  const auto notification = mention();
+  auto first = writer(rules());
+  first.begin_notification(notification);
+  world.front->rule([](const auto& exchange) {
+    return exchange.is("POST", "/comments") ? HubFront::lose_answer() : HubFront::pass();
+  });
+  EXPECT_THROW(world.run(first.comment(*notification.post_id, "words", Deadline::in(500ms))),
+               Error);
+  world.front->rule(nullptr);
+  journal.next_run();
+  world.front->seen.clear();
+  auto second = writer(rules(), "1.6");
+  second.begin_notification(notification);
+  EXPECT_TRUE(comment(second, *notification.post_id, "words").done);
+  EXPECT_EQ(world.front->count("GET", "/idempotency/"), 1u);
+  EXPECT_EQ(world.front->count("POST", "/comments"), 0u);
+  EXPECT_THAT(world.comments_by("ada", *notification.post_id), SizeIs(1));
+  EXPECT_EQ(world.used_today("ada").comments, 1);
+}
+
+TEST_F(HubWriterTest, EffectThatNeverCameThereIsSentUnderItsKey) {
+  const auto notification = mention();
+  auto first = writer(rules());
+  first.begin_notification(notification);
+  journal.written.push_back({.effect = {.scope = "n:" + notification.id, .slot = "reply"}});
+  journal.next_run();
+  auto second = writer(rules(), "1.6");
+  second.begin_notification(notification);
+  EXPECT_TRUE(comment(second, *notification.post_id, "words").done);
+  EXPECT_THAT(keys_sent(), ElementsAre(key("n:" + notification.id, "reply")));
+  EXPECT_EQ(world.used_today("ada").comments, 0) << "the run that wrote it down was charged";
+}
+
+TEST_F(HubWriterTest, EffectThatNeverLeftIsMadeAnewAndChargedAnew) {
+  const auto notification = mention();
+  hubapi::HubClient nowhere(*world.http, {.url = "http://127.0.0.1:1"}, world.random, world.log,
+                            world.metrics);
+  HubWriter first(
+      nowhere, world.state, world.clock, {.id = AgentId("ada"), .name = "ada", .fence = "1.5"},
+      rules(), [] { return true; }, journal, world.log);
+  first.begin_notification(notification);
+  first.know_thread({.id = *notification.post_id});
+  EXPECT_THROW(comment(first, *notification.post_id, "words"), Error);
+  journal.next_run();
+  auto second = writer(rules(), "1.6");
+  second.begin_notification(notification);
+  EXPECT_TRUE(comment(second, *notification.post_id, "words").done);
+  EXPECT_EQ(world.front->count("GET", "/idempotency/"), 0u);
+  EXPECT_EQ(world.used_today("ada").comments, 1);
+}
+
+TEST_F(HubWriterTest, RefusalIsKnownToo) {
+  const auto notification = mention();
+  auto first = writer(rules());
+  first.begin_notification(notification);
+  world.front->rule([](const auto& exchange) {
+    return exchange.is("POST", "/comments") ? HubFront::answer(403, R"({"detail":"banned"})")
+                                            : HubFront::pass();
+  });
+  ASSERT_FALSE(comment(first, *notification.post_id, "x").done);
+  world.front->rule(nullptr);
+  journal.next_run();
+  auto second = writer(rules(), "1.6");
+  second.begin_notification(notification);
+  const auto again = comment(second, *notification.post_id, "x");
+  ASSERT_TRUE(again.refusal);
+  EXPECT_EQ(again.refusal->text, "403 Forbidden: banned");
+  EXPECT_TRUE(comment(second, *notification.post_id, "y").done) << "the next is a new one";
+}
+
+TEST_F(HubWriterTest, HubWithoutAMemoryShowsTheCommentInItsThread) {
+  const auto notification = mention();
+  auto first = writer(rules());
+  first.begin_notification(notification);
+  const auto forgetful = [](const auto& exchange) {
+    const bool memory =
+        exchange.is("GET", "/idempotency/") || exchange.is("GET", "/system/generation");
+    return memory ? HubFront::answer(404) : HubFront::pass();
+  };
+  world.front->rule([&](const auto& exchange) {
+    return exchange.is("POST", "/comments") ? HubFront::lose_answer() : forgetful(exchange);
+  });
+  EXPECT_THROW(world.run(first.comment(*notification.post_id, "words", Deadline::in(500ms))),
+               Error);
+  world.front->rule(forgetful);
+  journal.next_run();
+  world.front->seen.clear();
+  auto second = writer(rules(), "1.6");
+  second.begin_notification(notification);
+  EXPECT_TRUE(comment(second, *notification.post_id, "words").done);
+  EXPECT_EQ(world.front->count("POST", "/comments"), 0u);
 }
 
 TEST_F(HubWriterTest, LimitsLeftAreForThePrompt) {

@@ -1,11 +1,11 @@
 -- complete: end a lease with an outcome, and perhaps claim the next item.
 -- Safe to repeat: a second call finds no lease and answers NOT_OWNER; its claim repeats as claim does.
--- Uses   base item dead lease claim
+-- Uses   base item dead lease journal claim
 -- KEYS   none; writes what claim wrote, work:failures work:backoff work:why work:dirty work:outbox
---        work:queue:* work:queued work:stats work:bell:* activation:results
+--        work:queue:* work:queued work:stats work:bell:* activation:results journal:*
 -- ARGV   1 agent id  2 activation id  3 fence  4 success|failure|timeout|skipped|cancelled|over_budget
 --        5 hold-off s  6 reason  7 result or empty  8 outbox key or empty  9 outbox entry
---        10 claim 0|1  11… as claim
+--        10 last lines of the journal, or empty  11 claim 0|1  12… as claim
 -- Reply  {OK|NOT_OWNER, failures in a row, seconds held off, follow-up queued 0|1, claim's reply}
 local agent, outcome = ARGV[1], ARGV[4]
 local lease = owned(agent, ARGV[2], ARGV[3])
@@ -53,9 +53,11 @@ local function settle()
     call('LTRIM', 'activation:results', 0, 999)
   end
   put_outbox(ARGV[8], ARGV[9])
+  close_journal(lease.work, ARGV[10])
+  expire_journal(lease.work)
   return {'OK', failures, math.floor(held + 0.5), queue_follow_up()}
 end
 
 local reply = lease and settle() or {'NOT_OWNER', 0, 0, 0}
-reply[5] = ARGV[10] == '1' and claim(11) or {{}, {}, {}}
+reply[5] = ARGV[11] == '1' and claim(12) or {{}, {}, {}}
 return reply

@@ -1,8 +1,9 @@
 -- reap: take an item back from a runner that stopped renewing.
 -- Safe to repeat: the lease's value is gone after the first time.
--- Uses   base item dead lease
+-- Uses   base item dead lease journal
 -- KEYS   none; reads coordinator:epoch, writes what claim wrote, work:dirty work:queue:* work:deferred
 --        work:queued work:dead work:failures work:backoff work:why work:bell:* work:stats
+--        journal:*
 -- ARGV   1 epoch  2 agent id  3 lease value seen  4 crashes after which an item is dead
 -- Reply  {REQUEUED|DEFERRED|DEAD|CANCELLED|MOVED, attempt, activation id, runner id, work id, task
 --        type, failures, seconds held off, dead letter id, {dead letters dropped…}}
@@ -30,6 +31,7 @@ end
 
 if stopped then
   count('done', 1)
+  expire_journal(lease.work)
   note_why(agent, 'cancelled', 'stopped by an operator', false)
   return reply('CANCELLED', 0, hold_off(agent, 60), '', {})
 end
@@ -48,6 +50,7 @@ if lease.attempt >= tonumber(ARGV[4]) then
   local reason = string.format('crashed its runner %.0f times', lease.attempt)
   bury_item(lease.activation, element, agent, item.agent_name, reason, lease.attempt, history, dropped)
   note_why(agent, 'crash', reason, true)
+  expire_journal(lease.work)
   return reply('DEAD', failures, hold_off(agent, backoff_after(failures)), lease.activation, dropped)
 end
 note_waiting(agent, item)
