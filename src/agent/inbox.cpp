@@ -248,6 +248,14 @@ bool is_fault_of_thread(errc code) {
   return code == errc::limit || code == errc::bad_input || code == errc::protocol;
 }
 
+// A Hub that is there, and fails at just this thread: waiting five seconds would not help, and
+// nothing may be given up because of the Hub.
+bool is_fault_of_hub(const Error& error) {
+  const int status = error.status();
+  const bool away = status == 502 || status == 503 || status == 504;
+  return error.code() == errc::http_status && status >= 500 && !away;
+}
+
 // Counted, so that it is given up after a few tries and never holds up what stands behind it.
 Task<Handled> unreadable_thread(RunContext& context, const hubapi::Notification& notification,
                                 std::string why) {
@@ -273,12 +281,22 @@ Task<Handled> handle(RunContext& context, hubapi::Notification notification) {
   }
   std::optional<hubapi::Post> thread;
   std::string unreadable;
+  std::string failing;
   try {
     thread = co_await context.services.hub.thread(context.agent(), *notification.post_id,
                                                   context.deadline);
   } catch (const Error& error) {
-    if (!is_fault_of_thread(error.code())) throw;
-    unreadable = error.message();
+    if (is_fault_of_hub(error))
+      failing = error.message();
+    else if (is_fault_of_thread(error.code()))
+      unreadable = error.message();
+    else
+      throw;
+  }
+  if (!failing.empty()) {
+    context.log.warning("thread_unreadable",
+                        {{"notification_id", notification.id}, {"error", failing}});
+    co_return Handled{.kind = Handled::Kind::left, .reason = failing, .hold_off = kHoldOffMin};
   }
   if (!unreadable.empty()) co_return co_await unreadable_thread(context, notification, unreadable);
   if (!thread) {

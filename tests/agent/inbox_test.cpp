@@ -486,6 +486,26 @@ TEST_F(InboxTest, OperatorsRetryFindsANotificationThatIsRead) {
   EXPECT_EQ(world.activate(nothing).ending.reason, "there is no notification no-such");
 }
 
+TEST_F(InboxTest, ThreadTheHubFailsAtIsLeftAndTheRestGoesOn) {
+  const auto broken = world.new_post("@ada one");
+  const auto fine = world.new_post("@ada two");
+  world.front->rule([&](const auto& exchange) {
+    return exchange.is("GET", "/posts/" + broken) ? HubFront::answer(500) : HubFront::pass();
+  });
+  world.model->always(says("an answer"));
+  const auto ran = world.inbox();
+  EXPECT_EQ(ran.outcome(), "success");
+  EXPECT_EQ(ran.ending.hold_off, 60s) << "it is not tried again at once";
+  EXPECT_THAT(world.comments_by("ada", fine), SizeIs(1));
+  ASSERT_THAT(world.unread("ada"), SizeIs(1)) << "nothing is given up because of the Hub";
+  EXPECT_EQ(world.tries(world.unread("ada")[0].id), "(nil)");
+  EXPECT_EQ(world.lines->count("thread_unreadable"), 1u);
+
+  const auto alone = world.inbox(6);
+  EXPECT_EQ(alone.outcome(), "skipped");
+  EXPECT_EQ(alone.ending.hold_off, 60s);
+}
+
 TEST_F(InboxTest, TwoActivationsOfOneFenceAgeDoNotBothAnswer) {
   // A zombie goes on after a newer run has answered: its write is refused.
   const auto post = mention();
