@@ -12,6 +12,6 @@ end
 
 -- For people, a day longer: the work is done or dead.
 local function expire_journal(work)
-  call('EXPIRE', 'journal:' .. work, JOURNAL_KEPT)
-  call('EXPIRE', 'journal:' .. work .. ':blobs', JOURNAL_KEPT)
+  local lines = 'journal:' .. work
+  if call('EXPIRE', lines, JOURNAL_KEPT) == 1 then call('EXPIRE', lines .. ':blobs', JOURNAL_KEPT) end
 end
