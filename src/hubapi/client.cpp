@@ -190,6 +190,8 @@ Task<HubAnswer> HubClient::send_once(HubRequest request, std::string request_id,
               .replayed = response.header("idempotent-replay").value_or("") == "true",
               .retry_after = retry_after_of(response)};
     count(request.endpoint, fmt::format("{}", response.status), BootClock::now() - begun);
+    const bool with_service_key = &key_for(request.acting) == &options_.service_key;
+    if (response.status == 401 && with_service_key) key_standing_ = KeyStanding::refused;
     answer.body = read_body(request, response, is_read(request), log_);
     co_return answer;
   } catch (const Error& error) {
@@ -250,14 +252,58 @@ Task<bool> HubClient::remembers_keys(Deadline deadline) {
     try {
       const auto answer = co_await request(
           {.path = "/system/generation", .endpoint = "generation", .retry = false}, deadline, true);
-      if (answer.status == 200 || answer.status == 403) remembers_keys_ = true;
-      if (answer.status == 404 || answer.status == 405 || answer.status == 501)
-        remembers_keys_ = false;
+      note_generation_status(answer.status);
     } catch (const Error&) {
       // Not reachable now: say no, and ask again at the next occasion.
     }
   }
   co_return remembers_keys_.value_or(false);
+}
+
+// 403: the call exists, and is not for this key.
+void HubClient::note_generation_status(int status) {
+  if (status == 200 || status == 403) remembers_keys_ = true;
+  if (status == 404 || status == 405 || status == 501) remembers_keys_ = false;
+}
+
+Task<KeyAnswer> HubClient::check_key_of(std::string acting, Deadline deadline) {
+  const HubRequest call{
+      .path = "/system/generation", .acting = std::move(acting), .endpoint = "generation"};
+  HubAnswer answer;
+  try {
+    answer = co_await send_once(call, random_.uuid4(), deadline);
+  } catch (const Error& error) {
+    // An answer that is not JSON came from somebody who let the key pass.
+    if (error.code() == errc::bad_input) co_return KeyAnswer{.standing = KeyStanding::accepted};
+    co_return KeyAnswer{.reason = error.message()};
+  }
+  note_generation_status(answer.status);
+  if (answer.status == 401)
+    co_return KeyAnswer{.standing = KeyStanding::refused,
+                        .reason = status_error(call, answer).message()};
+  // Whoever is overloaded or broken has not looked at the key.
+  if (answer.status >= 500 && answer.status != 501)
+    co_return KeyAnswer{.reason = status_error(call, answer).message()};
+  if (answer.status == 408 || answer.status == 429)
+    co_return KeyAnswer{.reason = status_error(call, answer).message()};
+  KeyAnswer accepted{.standing = KeyStanding::accepted};
+  if (answer.status == 403) accepted.reason = status_error(call, answer).message();
+  co_return accepted;
+}
+
+Task<KeyAnswer> HubClient::check_key(Deadline deadline) {
+  KeyAnswer answer;
+  if (!options_.service_key.empty() || options_.agent_keys.empty()) {
+    answer = co_await check_key_of("", deadline);
+  } else {
+    for (const auto& [agent, key] : options_.agent_keys) {
+      answer = co_await check_key_of(agent, deadline);
+      if (answer.standing != KeyStanding::refused) break;
+    }
+  }
+  // Silence is no new word.
+  if (answer.standing != KeyStanding::unknown) key_standing_ = answer.standing;
+  co_return answer;
 }
 
 Task<PollAnswer> HubClient::poll(std::chrono::seconds timeout, int batch, Deadline deadline) {

@@ -44,6 +44,17 @@ struct HubAnswer {
   std::optional<double> retry_after;
 };
 
+/// What the Hub said last to the key that calls are made with.
+enum class KeyStanding {
+  unknown,   ///< not asked yet, or the Hub was away when asked
+  accepted,  ///< also by a Hub that does not know the call that asks (404)
+  refused,   ///< 401
+};
+struct KeyAnswer {
+  KeyStanding standing = KeyStanding::unknown;
+  std::string reason;  ///< what came instead of a yes; of an accepted key: the Hub's 403
+};
+
 /// The Hub, over HTTP. Works with our Hub and with a minimal one that offers only the endpoints
 /// used here. Retries by wait_before_retry(); never past the deadline.
 ///
@@ -67,6 +78,14 @@ class HubClient {
   /// One call as given; for commands and for what has no method of its own. Answers outside 2xx
   /// throw unless `any_status`.
   Task<HubAnswer> request(HubRequest request, Deadline deadline, bool any_status = false);
+
+  /// Asks, once and without waiting for better times, whether the Hub takes the service key; where
+  /// none is set, whether it takes any of the agents' keys. 403 is a key that the Hub knows: what
+  /// it may do is each call's own matter. Logs nothing.
+  Task<KeyAnswer> check_key(Deadline deadline);
+  /// What check_key() heard last; `refused` as soon as any call with the service key is answered
+  /// 401.
+  KeyStanding key_standing() const { return key_standing_; }
 
   // Reading work. The lists follow next_cursor and offset pages up to 10,000 agents.
   Task<PollAnswer> poll(std::chrono::seconds timeout, int batch, Deadline deadline);
@@ -115,6 +134,8 @@ class HubClient {
   std::function<void(std::size_t)> warn_of_unreadable(std::string what) const;
   void count(const std::string& endpoint, const std::string& code, std::chrono::nanoseconds took);
   void note_auth_error(const Error& error);
+  Task<KeyAnswer> check_key_of(std::string acting, Deadline deadline);
+  void note_generation_status(int status);
 
   net::HttpClient& http_;
   Options options_;
@@ -125,6 +146,7 @@ class HubClient {
   std::map<std::string, std::string> names_;  // by id, of agents that have a key of their own
   LogThrottle auth_trouble_{std::chrono::seconds(30)};
   std::optional<bool> remembers_keys_;
+  KeyStanding key_standing_ = KeyStanding::unknown;
 };
 
 }  // namespace botburrow::hubapi

@@ -6,6 +6,7 @@
 #include "base/version.hpp"
 #include "net/redis.hpp"
 #include "runner/fence_watch.hpp"
+#include "runner/hub_gate.hpp"
 #include "runner/reports.hpp"
 #include "runner/supervisor.hpp"
 
@@ -43,6 +44,8 @@ struct Runner::Impl {
         log_(log.with({{"runner_id", options_.runner_id.str()}})),
         metrics_(metrics),
         keeper_(executor, options_.lease, parts_.queue, parts_.activation.clock, ticks_, log_),
+        gate_(parts_.activation.hub, options_.hub_patience, parts_.activation.clock, parts_.random,
+              log_),
         reports_(executor, parts_.queue, parts_.activation.hub, log_, options_.outbox_period),
         supervisor_({.queue = parts_.queue,
                      .activation = parts_.activation,
@@ -99,7 +102,9 @@ struct Runner::Impl {
       }
       std::exception_ptr failure;
       try {
-        if (rolled_back_since_)
+        if (!gate_.open())
+          co_await ask_hub();
+        else if (rolled_back_since_)
           co_await wait_for_generation();
         else
           co_await claim_once(idle_note);
@@ -119,6 +124,12 @@ struct Runner::Impl {
     ticks_.ended("claim");
     claiming_ = false;
     changed_.cancel();
+  }
+
+  // Whether it takes our key; see HubGate.
+  Task<> ask_hub() {
+    co_await run_bounded(gate_.ask(), Deadline::in(kClaimRound), drain_);
+    if (!draining_ && !gate_.open()) co_await wait_for_change(gate_.next_pause());
   }
 
   // The last claim before a drain may have been granted although no answer came.
@@ -212,7 +223,8 @@ struct Runner::Impl {
   // those under way.
   Task<> work_through(queue::Claim& claim, std::shared_ptr<HeldLease>& lease) {
     const auto next_request = [this] {
-      return draining_ || rolled_back_since_ ? std::nullopt : std::optional(claim_request());
+      const bool claims = !draining_ && !rolled_back_since_ && gate_.open();
+      return claims ? std::optional(claim_request()) : std::nullopt;
     };
     for (;;) {
       if (const auto reason = co_await refusal(claim)) {
@@ -382,6 +394,7 @@ struct Runner::Impl {
   RunnerMetrics metrics_;
   LoopTicks ticks_;
   LeaseKeeper keeper_;
+  HubGate gate_;
   Reports reports_;
   Supervisor supervisor_;
   std::map<AgentId, Instant> excluded_;
@@ -424,7 +437,7 @@ std::optional<std::string> Runner::unhealthy() const {
 std::optional<std::string> Runner::not_ready() const {
   if (impl_->draining_) return "draining";
   if (!impl_->parts_.redis.usable()) return "redis";
-  return std::nullopt;
+  return impl_->gate_.closed_because();
 }
 int Runner::active() const {
   return static_cast<int>(impl_->slots_.size());

@@ -30,6 +30,8 @@ struct RunnerOptions {
   std::chrono::milliseconds lease{10'000};
   std::chrono::seconds activation_timeout{600};
   bool metrics_per_agent = true;
+  /// How long a Hub that cannot be asked keeps a new runner from claiming.
+  std::chrono::milliseconds hub_patience{10'000};
   std::chrono::milliseconds outbox_period{
       10'000};  ///< how often reports that were left over are sent
 };
@@ -62,7 +64,8 @@ class Runner {
   void hurry();
 
   std::optional<std::string> unhealthy() const;
-  /// "draining", "redis", or nothing.
+  /// "draining", "redis", "hub_key" (the Hub refuses our key), "hub" (it has not been heard yet, in
+  /// the first seconds), or nothing.
   std::optional<std::string> not_ready() const;
   int active() const;
 

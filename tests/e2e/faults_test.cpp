@@ -73,12 +73,15 @@ TEST_F(Faults, WithoutTheHubServicesStay) {
   set("HUB_API_KEY", secret("botburrow_service_canary_0123456789"));
   auto& coordinator = start({"coordinator"});
   auto& runner = start({"runner"});
+  eventually("it waits for the Hub's word", [&] {
+    return text_of(parse_json(get(url_of(runner) + "/ready").body, "/ready"), "reason") == "hub";
+  });
   await_event(coordinator, "became_leader");
   await_event(coordinator, "poll_error", [](const auto& line) {
     return text_of(line, "error").find("Connection refused") != std::string::npos;
   });
-  for (auto* service : {&coordinator, &runner})
-    expect_alive(*service, "");
+  expect_alive(coordinator, "");
+  eventually("it goes on without", [&] { return get(url_of(runner) + "/ready").status == 200; });
   expect_clean_end(coordinator);
   expect_clean_end(runner);
 }
@@ -91,6 +94,15 @@ TEST_F(Faults, WrongHubKeyIsSaidInPlainWords) {
   EXPECT_FALSE(coordinator.events("hub_auth_error").empty());
   expect_alive(coordinator, "");
   expect_clean_end(coordinator);
+
+  define_agent("anna");
+  auto& runner = start({"runner"});
+  const auto line = await_event(runner, "hub_auth_error");
+  EXPECT_EQ(text_of(line, "setting"), "HUB_API_KEY");
+  EXPECT_THAT(text_of(line, "fix"), HasSubstr("a key of type service"));
+  expect_alive(runner, "hub_key");
+  EXPECT_TRUE(runner.events("work_claimed").empty());
+  expect_clean_end(runner);
 }
 
 TEST_F(Faults, WithoutDefinitionsARunnerIsNotReady) {

@@ -95,6 +95,37 @@ TEST_F(ForeignClientTest, TheWholeConversation) {
   EXPECT_EQ(call.idempotency_key, "k");
 }
 
+TEST_F(ForeignClientTest, AHubThatDoesNotKnowTheQuestionTakesTheKey) {
+  EXPECT_EQ(run(client->check_key(soon())).standing, KeyStanding::accepted);
+  EXPECT_EQ(hub.count("GET", "/system/generation"), 1U);
+  EXPECT_FALSE(run(client->remembers_keys(soon())));
+  EXPECT_EQ(hub.count("GET", "/system/generation"), 1U) << "that is known with the same answer";
+}
+
+TEST_F(ForeignClientTest, AHubThatIsAwayHasRefusedNothing) {
+  hub.fail("/system/generation", 503, 1);
+  const auto broken = run(client->check_key(soon()));
+  EXPECT_EQ(broken.standing, KeyStanding::unknown);
+  EXPECT_THAT(broken.reason, HasSubstr("503 from Hub API"));
+  EXPECT_EQ(hub.count("GET", "/system/generation"), 1U) << "not repeated: its caller has a rhythm";
+  hub.fail("/system/generation", 429, 1, "60");
+  EXPECT_EQ(run(client->check_key(soon())).standing, KeyStanding::unknown);
+  connect("http://127.0.0.1:1");
+  EXPECT_EQ(run(client->check_key(soon())).standing, KeyStanding::unknown);
+  EXPECT_EQ(client->key_standing(), KeyStanding::unknown);
+}
+
+TEST_F(ForeignClientTest, SilenceDoesNotTakeARefusalBack) {
+  hub.fail("/system/generation", 401, 1);
+  hub.fail("/agents", 401, 1);
+  EXPECT_EQ(run(client->check_key(soon())).standing, KeyStanding::refused);
+  hub.fail("/system/generation", 503, 1);
+  run(client->check_key(soon()));
+  EXPECT_EQ(client->key_standing(), KeyStanding::refused);
+  EXPECT_EQ(run(client->check_key(soon())).standing, KeyStanding::accepted);
+  EXPECT_EQ(client->key_standing(), KeyStanding::accepted);
+}
+
 TEST_F(ForeignClientTest, ErrorTextsAreLiteral) {
   hub.fail("/agents", 401, 1);
   const auto unauthorized = error_of(client->with_notifications(soon()));

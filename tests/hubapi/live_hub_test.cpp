@@ -140,5 +140,43 @@ TEST_F(LiveClientTest, AWrongKeyIsSaid) {
   EXPECT_EQ(lines->count("hub_auth_error", "botburrow_agent_wrong"), 0U);
 }
 
+TEST_F(LiveClientTest, TheHubIsAskedWhetherItTakesTheKey) {
+  EXPECT_EQ(client->key_standing(), KeyStanding::unknown);
+  EXPECT_EQ(run(client->check_key(soon())).standing, KeyStanding::accepted);
+  EXPECT_EQ(client->key_standing(), KeyStanding::accepted);
+
+  connect(hub.url(), "botburrow_agent_wrong");
+  const auto refused = run(client->check_key(soon()));
+  EXPECT_EQ(refused.standing, KeyStanding::refused);
+  EXPECT_THAT(refused.reason, ::testing::HasSubstr("401 Unauthorized from Hub API"));
+  EXPECT_EQ(lines->count("hub_auth_error"), 0U) << "who asks says it";
+
+  // Known, and not a service's: other calls tell what it may do.
+  const auto own = run(hub.server->ensure_key("reader", "native", ""));
+  connect(hub.url(), own);
+  const auto known = run(client->check_key(soon()));
+  EXPECT_EQ(known.standing, KeyStanding::accepted);
+  EXPECT_THAT(known.reason, ::testing::HasSubstr("403 Forbidden"));
+}
+
+TEST_F(LiveClientTest, WithoutAServiceKeyOneGoodAgentsKeyWillDo) {
+  const auto own = run(hub.server->ensure_key("reader", "native", ""));
+  connect(hub.url(), "", {{"another", Secret("botburrow_agent_wrong")}, {"reader", Secret(own)}});
+  EXPECT_EQ(run(client->check_key(soon())).standing, KeyStanding::accepted);
+  connect(hub.url(), "", {{"another", Secret("botburrow_agent_wrong")}});
+  EXPECT_EQ(run(client->check_key(soon())).standing, KeyStanding::refused);
+  connect(hub.url(), "");
+  EXPECT_EQ(run(client->check_key(soon())).standing, KeyStanding::refused) << "it wants a key";
+}
+
+TEST_F(LiveClientTest, AKeyThatIsRefusedLaterIsNoticedByAnyCall) {
+  ASSERT_EQ(run(client->check_key(soon())).standing, KeyStanding::accepted);
+  hub.call("DELETE", "/keys/botburrow", hub.owner_key);
+  error_of(client->with_notifications(soon()));
+  EXPECT_EQ(client->key_standing(), KeyStanding::refused);
+  run(hub.server->ensure_key("botburrow", "service", hub.service_key));
+  EXPECT_EQ(run(client->check_key(soon())).standing, KeyStanding::accepted);
+}
+
 }  // namespace
 }  // namespace botburrow::hubapi

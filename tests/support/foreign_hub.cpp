@@ -283,6 +283,9 @@ void ForeignHub::add_routes() {
                         {"monthly_used", 1},
                         {"healthy", true}});
   });
+  // Not known here; a route all the same, so that faults befall it and the ledger has it.
+  on("GET", "/system/generation",
+     [](const auto&, const auto&) { return answer(404, {{"detail", "Not Found"}}); });
   on("POST", "/system/consumption", [this](const auto&, const auto& body) {
     consumption_.push_back(body);
     return answer(200, {{"ok", true}});
