@@ -17,9 +17,13 @@ namespace asio = boost::asio;
 
 namespace {
 
+std::exception_ptr aborted() {
+  return std::make_exception_ptr(boost::system::system_error(asio::error::operation_aborted));
+}
+
 std::exception_ptr failure_of(std::move_only_function<void()>& call, bool dropped) {
+  if (dropped) return aborted();
   try {
-    if (dropped) throw boost::system::system_error(asio::error::operation_aborted);
     call();
   } catch (...) {
     return std::current_exception();
@@ -27,23 +31,47 @@ std::exception_ptr failure_of(std::move_only_function<void()>& call, bool droppe
   return nullptr;
 }
 
+template <class Handler>
+struct Waiter {
+  std::optional<Handler> handler;  // gone once it was resumed
+  std::atomic<bool> dropped{false};
+};
+
+template <class Handler>
+void resume(Waiter<Handler>& waiter, std::exception_ptr failure) {
+  if (!waiter.handler) return;
+  auto handler = *std::exchange(waiter.handler, std::nullopt);
+  std::move(handler)(std::move(failure));
+}
+
 }  // namespace
 
 // Not a coroutine on the pool: a cancellation would reach into its state from another thread. Only
-// the flag crosses.
-Task<> BlockingPool::on_pool(std::move_only_function<void()> call) {
+// the flag crosses; the waiter's handler is touched on the caller's executor alone.
+Task<> BlockingPool::on_pool(std::move_only_function<void()> call, OnCancel on_cancel) {
   const auto executor = co_await asio::this_coro::executor;
-  const auto dropped = std::make_shared<std::atomic<bool>>(false);
   const auto start = [&](auto handler) {
+    using Waiter = Waiter<decltype(handler)>;
+    const auto waiter = std::make_shared<Waiter>();
     if (auto slot = asio::get_associated_cancellation_slot(handler); slot.is_connected()) {
-      slot.assign([dropped](asio::cancellation_type) { dropped->store(true); });
+      // Weak: the handler owns the slot.
+      slot.assign([weak = std::weak_ptr(waiter), executor,
+                   leave = on_cancel == OnCancel::leave](asio::cancellation_type) {
+        const auto waiter = weak.lock();
+        if (!waiter) return;
+        waiter->dropped = true;
+        if (leave) asio::post(executor, [waiter] { resume(*waiter, aborted()); });
+      });
     }
-    asio::post(pool_, [executor, dropped, call = std::move(call), handler = std::move(handler),
+    waiter->handler.emplace(std::move(handler));
+    asio::post(pool_, [this, executor, waiter, call = std::move(call),
                        caller = asio::make_work_guard(executor)]() mutable {
-      auto failure = failure_of(call, dropped->load());
+      ++under_way_;
+      auto failure = failure_of(call, waiter->dropped);
       call = nullptr;  // What it owns ends on the thread that used it.
-      asio::post(executor, [handler = std::move(handler), failure = std::move(failure)]() mutable {
-        std::move(handler)(std::move(failure));
+      --under_way_;
+      asio::post(executor, [waiter = std::move(waiter), failure = std::move(failure)]() mutable {
+        resume(*waiter, std::move(failure));
       });
     });
   };

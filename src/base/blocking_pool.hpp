@@ -4,6 +4,7 @@
 
 #include <boost/asio/thread_pool.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <exception>
 #include <functional>
@@ -19,7 +20,7 @@ namespace botburrow {
 ///
 /// Cancelling the caller does not interrupt a call under way: its result arrives, and the caller
 /// learns of the cancellation at its next wait. A call that still waits for a thread is dropped,
-/// and ends with operation_aborted.
+/// and ends with operation_aborted. run_or_leave() is for calls that may never end.
 class BlockingPool {
  public:
   explicit BlockingPool(std::size_t threads) : pool_(threads) {}
@@ -30,19 +31,38 @@ class BlockingPool {
   /// passes through.
   template <class Call>
   Task<std::invoke_result_t<Call>> run(Call call) {
+    return run_as(std::move(call), OnCancel::finish);
+  }
+
+  /// The same for reads that may hang, of a file system that went away: cancelling the caller ends
+  /// its wait at once with operation_aborted. The call goes on alone, holds its thread until it
+  /// returns, and its result is dropped.
+  template <class Call>
+  Task<std::invoke_result_t<Call>> run_or_leave(Call call) {
+    return run_as(std::move(call), OnCancel::leave);
+  }
+
+  /// Calls that are on a thread now, those that were left alone included.
+  std::size_t under_way() const { return under_way_; }
+
+ private:
+  enum class OnCancel { finish, leave };
+
+  template <class Call>
+  Task<std::invoke_result_t<Call>> run_as(Call call, OnCancel on_cancel) {
     using Result = std::invoke_result_t<Call>;
     if constexpr (std::is_void_v<Result>) {
-      co_await on_pool(std::move(call));
+      co_await on_pool(std::move(call), on_cancel);
     } else {
       const auto result = std::make_shared<std::optional<Result>>();
-      co_await on_pool([result, call = std::move(call)]() mutable { result->emplace(call()); });
+      co_await on_pool([result, call = std::move(call)]() mutable { result->emplace(call()); },
+                       on_cancel);
       co_return std::move(**result);
     }
   }
+  Task<> on_pool(std::move_only_function<void()> call, OnCancel on_cancel);
 
- private:
-  Task<> on_pool(std::move_only_function<void()> call);
-
+  std::atomic<std::size_t> under_way_{0};
   boost::asio::thread_pool pool_;
 };
 

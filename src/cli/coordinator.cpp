@@ -35,6 +35,7 @@ Task<int> run_coordinator(StopRequest& stop, const Context& context, const Setti
   service.start();
   co_await stop.until_requested();
   co_await service.stop();
+  if (service.stuck()) leave_process(exit_code::kDone);
   co_return exit_code::kDone;
 }
 

@@ -36,7 +36,7 @@ struct CoordinatorService::Impl {
                      .hub = hub.hub,
                      .clock = ground.clock,
                      .random = ground.random,
-                     .catalog = definitions.source.usable() ? &definitions.catalog : nullptr,
+                     .catalog = &definitions.catalog,
                      .cache = &definitions.cache},
                     ground.log, metrics),
         http(ground.executor, {.host = place.host, .port = place.port}, ground.log),
@@ -99,6 +99,9 @@ bool CoordinatorService::ready() const {
 }
 bool CoordinatorService::is_leader() const {
   return impl_->coordinator.is_leader();
+}
+bool CoordinatorService::stuck() const {
+  return impl_->definitions.stuck();
 }
 std::string CoordinatorService::url() const {
   return impl_->http.url();

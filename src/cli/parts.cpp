@@ -1,5 +1,6 @@
 #include "cli/parts.hpp"
 
+#include "base/deadline.hpp"
 #include "base/error.hpp"
 #include "base/version.hpp"
 
@@ -13,6 +14,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kPoolThreads = 2;
+constexpr auto kLookPeriod = 1s;
+constexpr auto kLookTime = 5s;
 
 net::HttpClient::Options client_options(std::size_t connections_max) {
   return {.connections_max = connections_max,
@@ -90,10 +93,26 @@ HubParts::HubParts(const Ground& g, const std::string& url, Secret key, Metrics&
 
 DefinitionParts::DefinitionParts(const Ground& g, const std::string& keep_folder, net::Redis& redis,
                                  Metrics& metrics)
-    : pool(kPoolThreads),
-      source(g.settings.text("AGENT_DEFINITIONS_PATH"), parse_options(g.settings), g.clock),
+    : source(g.settings.text("AGENT_DEFINITIONS_PATH"), parse_options(g.settings), g.clock),
+      pool(kPoolThreads),
       catalog(source, pool, {.keep_dir = keep_folder}, g.log, metrics),
       cache(redis, g.log) {}
+
+Task<> DefinitionParts::look() {
+  // The source by value: one more read that may hang, and outlive everything.
+  usable_ = co_await pool.run_or_leave([source = source] { return source.usable(); });
+}
+
+Task<> DefinitionParts::watch_loop() {
+  for (;;) {
+    try {
+      co_await with_deadline("looking for the definitions", Deadline::in(kLookTime), look());
+    } catch (const Error&) {
+      usable_ = false;
+    }
+    co_await sleep_for(kLookPeriod);
+  }
+}
 
 ModelParts::ModelParts(const Ground& g, Metrics& metrics)
     // One connection an activation: as many as a runner may have waiting.

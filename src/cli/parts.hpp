@@ -67,10 +67,22 @@ class DefinitionParts {
  public:
   DefinitionParts(const Ground& ground, const std::string& keep_folder, net::Redis& redis,
                   Metrics& metrics);
-  BlockingPool pool;
+  /// Whether the folder was there when the watch looked last; false before, and while the file
+  /// system does not answer. Never touches the file system itself.
+  bool usable() const { return usable_; }
+  /// Looks each second or two. Runs until cancelled.
+  Task<> watch_loop();
+  /// A read still hangs, of a file system that does not answer: destroying this would wait for it.
+  bool stuck() const { return pool.under_way() > 0; }
+
   definitions::FolderSource source;
+  BlockingPool pool;  // joined before the source goes: reads that were left alone use it
   definitions::DefinitionCatalog catalog;
   definitions::RedisDefinitionCache cache;
+
+ private:
+  Task<> look();
+  bool usable_ = false;
 };
 
 /// Models by the keys and modes of the settings.

@@ -50,6 +50,7 @@ Task<int> run_runner(StopRequest& stop, const Context& context, const Settings& 
   urgent.spawn("urgent", [&stop, &service] { return hurry_when_asked(stop, service); });
   co_await service.drain(settings.seconds("SHUTDOWN_GRACE"));
   co_await urgent.stop();
+  if (service.definitions().stuck()) leave_process(exit_code::kDone);
   co_return exit_code::kDone;
 }
 

@@ -1,5 +1,7 @@
 #include "base/cleanup.hpp"
+#include "base/deadline.hpp"
 #include "base/error.hpp"
+#include "cli/exit_code.hpp"
 #include "cli/services.hpp"
 #include "coordinator/generation_check.hpp"
 #include "net/service_routes.hpp"
@@ -75,7 +77,8 @@ struct RunnerService::Impl {
                 .random = ground.random},
                ground.log, metrics),
         http(ground.executor, {.host = place.host, .port = place.port}, ground.log),
-        log(ground.log) {
+        log(ground.log),
+        tasks(ground.executor) {
     add_process_metrics(metrics);
     net::add_service_routes(
         http,
@@ -89,7 +92,7 @@ struct RunnerService::Impl {
 
   std::optional<std::string> not_ready() const {
     if (auto reason = runner.not_ready()) return reason;
-    if (!parts.definitions.source.usable()) return "definitions";
+    if (!parts.definitions.usable()) return "definitions";
     return std::nullopt;
   }
 
@@ -104,6 +107,7 @@ struct RunnerService::Impl {
   runner::Runner runner;
   net::HttpServer http;
   Log log;
+  TaskGroup tasks;  // last: its tasks use all of the above
 };
 
 RunnerService::RunnerService(const Ground& ground, const ServicePlace& place)
@@ -115,10 +119,13 @@ void RunnerService::start() {
   impl_->log.info("metrics_server_started", {{"url", impl_->http.url()}});
   impl_->parts.queue.start();
   impl_->runner.start();
+  impl_->tasks.spawn("definitions",
+                     [impl = impl_.get()] { return impl->parts.definitions.watch_loop(); });
 }
 
 Task<> RunnerService::drain(std::chrono::nanoseconds grace) {
   co_await impl_->runner.drain(grace);
+  co_await impl_->tasks.stop();
   co_await impl_->parts.queue.stop();
   co_await impl_->http.stop();
 }
@@ -209,12 +216,6 @@ Task<Granted> claim_agent(const Ground& ground, ActivationParts& parts, std::str
                           agent));
 }
 
-bool runs_here(const definitions::AgentDefinition& definition) {
-  return definition.type == definitions::ExecutorType::native ||
-         (definition.type == definitions::ExecutorType::custom &&
-          definition.executor.command.empty());
-}
-
 Task<> stop_when_asked(StopRequest& stop, std::shared_ptr<runner::HeldLease> lease) {
   co_await stop.until_requested();
   lease->stop(runner::StopReason::drain);
@@ -256,8 +257,10 @@ Task<OneActivation> supervise(const Ground& ground, ActivationParts& parts, queu
 Task<OneActivation> claim_and_run(const Ground& ground, ActivationParts& parts, std::string agent,
                                   Metrics& metrics, StopRequest& stop) {
   co_await parts.queue.commands.ready(Deadline::in(5s));
-  const auto entry = co_await parts.definitions.catalog.get(agent);
-  if (!runs_here(*entry.definition))
+  const auto entry =
+      co_await with_deadline(fmt::format("reading the definition of {}", agent), Deadline::in(30s),
+                             parts.definitions.catalog.get(agent));
+  if (!entry.definition->runs_in_loop())
     throw Error(errc::not_found,
                 fmt::format("Executor '{}' not available", entry.definition->type_name));
   co_await ensure_generation(ground, parts);
@@ -277,8 +280,17 @@ Task<OneActivation> run_one_activation(Ground ground, ServicePlace place, std::s
   Metrics metrics;
   ActivationParts parts(ground, place, "botburrow-once", metrics);
   parts.queue.start();
-  co_return co_await with_cleanup(claim_and_run(ground, parts, std::move(agent), metrics, stop),
-                                  [&parts] { return parts.queue.stop(); });
+  std::optional<OneActivation> one;
+  std::exception_ptr failure;
+  try {
+    one = co_await with_cleanup(claim_and_run(ground, parts, std::move(agent), metrics, stop),
+                                [&parts] { return parts.queue.stop(); });
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (failure && parts.definitions.stuck()) leave_process(report_failure(failure));
+  if (failure) std::rethrow_exception(failure);
+  co_return std::move(*one);
 }
 
 }  // namespace botburrow::cli

@@ -15,6 +15,7 @@
 
 #include <signal.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <utility>
 
@@ -137,6 +138,11 @@ int run_command(std::function<Task<int>()> body) {
     io.run();
   }
   return ending.failure ? report_failure(ending.failure) : ending.code;
+}
+
+void leave_process(int code) {
+  std::fflush(nullptr);
+  std::_Exit(code);
 }
 
 }  // namespace botburrow::cli

@@ -39,4 +39,8 @@ int run_service(std::function<Task<int>(StopRequest& stop)> body);
 /// The same for a command that just does something: a signal cancels it, and the exit code is 130.
 int run_command(std::function<Task<int>()> body);
 
+/// Ends the process here and now, without destructors: for what is done in all but one thread that
+/// hangs in a file system, which joining would wait for without end. Flushes the standard streams.
+[[noreturn]] void leave_process(int code);
+
 }  // namespace botburrow::cli

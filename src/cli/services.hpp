@@ -37,6 +37,8 @@ class CoordinatorService {
   Task<bool> claims_allowed();
   std::string url() const;
   bool is_leader() const;
+  /// A read of the definitions hangs; see leave_process().
+  bool stuck() const;
 
  private:
   Task<coordinator::PollCounts> look_once();

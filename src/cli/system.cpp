@@ -167,10 +167,7 @@ struct System::Impl {
         agent.may_write =
             definitions::effective_grants(runner->policy(), name, definition.capabilities.grants)
                 .granted.holds("hub:write");
-        const bool runs = definition.type == definitions::ExecutorType::native ||
-                          (definition.type == definitions::ExecutorType::custom &&
-                           definition.executor.command.empty());
-        if (!runs)
+        if (!definition.runs_in_loop())
           agent.problem = fmt::format("waiting for an executor: '{}' is not available here",
                                       definition.type_name);
         if (entry.last_good)
@@ -261,6 +258,10 @@ void System::hurry() {
 }
 const RunningSystem& System::running() const {
   return impl_->running;
+}
+bool System::stuck() const {
+  return (impl_->runner && impl_->runner->definitions().stuck()) ||
+         (impl_->coordinator && impl_->coordinator->stuck());
 }
 const std::vector<ListedAgent>& System::agents() const {
   return impl_->listed;

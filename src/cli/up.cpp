@@ -134,6 +134,7 @@ Task<int> run_up(StopRequest& stop, const Context& context, const Settings& sett
   urgent.spawn("urgent", [&stop, &system] { return hurry_when_asked(stop, system); });
   co_await system.stop(settings.seconds("SHUTDOWN_GRACE"));
   co_await urgent.stop();
+  if (system.stuck()) leave_process(failure ? report_failure(failure) : exit_code::kDone);
   if (failure) std::rethrow_exception(failure);
   co_return exit_code::kDone;
 }

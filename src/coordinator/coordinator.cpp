@@ -208,7 +208,11 @@ struct Coordinator::Impl {
       if (entries.empty()) log_.debug("no_agents_to_prewarm");
       log_.info("config_cache_prewarmed", {{"total_agents", entries.size()}, {"cached", cached}});
     } catch (const Error& error) {
-      log_.warning("prewarm_error", {{"error", error.message()}});
+      // A coordinator may run without the definitions: only runners must have them.
+      if (error.code() == errc::io)
+        log_.info("no_agents_to_prewarm", {{"msg", error.message()}});
+      else
+        log_.warning("prewarm_error", {{"error", error.message()}});
     }
   }
 

@@ -152,7 +152,7 @@ Task<DefinitionCatalog::Entry> DefinitionCatalog::get(std::string name) {
   }
   const std::uint64_t ticket = ++tickets_;
   const std::uint64_t generation = generation_;
-  Reading reading = co_await pool_.run(
+  Reading reading = co_await pool_.run_or_leave(
       [&source = source_, name, seen, want_kept = !has_good, keep_dir = options_.keep_dir] {
         return read(source, name, seen, want_kept, keep_dir);
       });
@@ -257,7 +257,7 @@ Task<std::vector<std::string>> DefinitionCatalog::list() {
     std::vector<std::string> names;
     std::optional<Error> failure;
   };
-  Listing listing = co_await pool_.run([&source = source_, keep_dir = options_.keep_dir] {
+  Listing listing = co_await pool_.run_or_leave([&source = source_, keep_dir = options_.keep_dir] {
     Listing out;
     try {
       out.names = source.list_agents();
@@ -294,7 +294,7 @@ Task<std::vector<DefinitionCatalog::Entry>> DefinitionCatalog::load_all() {
 }
 
 Task<std::vector<Skill>> DefinitionCatalog::skills() {
-  co_return co_await pool_.run([&source = source_] { return load_all_skills(source); });
+  co_return co_await pool_.run_or_leave([&source = source_] { return load_all_skills(source); });
 }
 
 std::shared_ptr<const AgentDefinition> DefinitionCatalog::find_known(

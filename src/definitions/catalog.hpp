@@ -26,6 +26,9 @@ namespace botburrow::definitions {
 /// Last good versions are written to `keep_dir` (if given), so that a restart with a broken file
 /// still works. An agent whose folder is gone is gone; if the whole source is gone, the last good
 /// versions stay in use.
+///
+/// A source on a file system that hangs never holds up a caller who is cancelled: the read is left
+/// alone, and what it brings is dropped. `source` and `pool` must outlive such a read.
 class DefinitionCatalog {
  public:
   struct Options {

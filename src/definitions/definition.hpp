@@ -159,6 +159,11 @@ struct AgentDefinition {
 
   /// What people call it: display_name, else name.
   const std::string& shown_name() const { return display_name ? *display_name : name; }
+  /// Whether the built-in loop runs it: every other one needs a program beside us, its executor.
+  bool runs_in_loop() const {
+    return type == ExecutorType::native ||
+           (type == ExecutorType::custom && executor.command.empty());
+  }
 };
 
 /// The form kept in `cache:agent:*`: every field with defaults filled.

@@ -242,9 +242,7 @@ struct Runner::Impl {
   Task<std::optional<queue::HandBackReason>> refusal(const queue::Claim& claim) {
     if (draining_) co_return queue::HandBackReason::drain;
     if (co_await rolled_back(claim.fence)) co_return queue::HandBackReason::fenced;
-    if (co_await runnable(claim)) co_return std::nullopt;
-    excluded_[claim.item.agent_id] = clock().now() + std::chrono::nanoseconds(kNoExecutorPause);
-    co_return queue::HandBackReason::no_executor;
+    co_return co_await refusal_of_definition(claim);
   }
 
   void slot_freed() {
@@ -254,23 +252,37 @@ struct Runner::Impl {
 
   // False for an agent whose executor this program does not have. A definition that cannot be had
   // is the activation's to report.
-  Task<bool> runnable(const queue::Claim& claim) {
-    bool native = true;
+  Task<> look_up(const queue::Claim& claim, bool& runnable) {
     try {
       const auto entry = co_await parts_.activation.catalog.get(claim.item.agent_name);
       const auto& definition = *entry.definition;
       co_await parts_.cache.store(entry.definition, clock().now());
-      native = definition.type == definitions::ExecutorType::native ||
-               (definition.type == definitions::ExecutorType::custom &&
-                definition.executor.command.empty());
-      if (!native) {
+      runnable = definition.runs_in_loop();
+      if (!runnable) {
         log_.warning("executor_error",
                      {{"agent_id", claim.item.agent_id.str()},
                       {"error", fmt::format("Executor '{}' not available", definition.type_name)}});
       }
     } catch (const Error&) {
     }
-    co_return native;
+  }
+
+  // A file system that hangs holds up neither the slot nor a drain: another runner may see it.
+  Task<std::optional<queue::HandBackReason>> refusal_of_definition(const queue::Claim& claim) {
+    bool runnable = true;
+    const auto end = co_await run_bounded(look_up(claim, runnable),
+                                          Deadline::in(options_.definition_time), drain_);
+    if (end == BoundedEnd::stopped) co_return queue::HandBackReason::drain;
+    if (end == BoundedEnd::deadline) {
+      log_.error("definitions_hang",
+                 {{"agent_id", claim.item.agent_id.str()},
+                  {"error", fmt::format("the definition of {} could not be read within {} ms",
+                                        claim.item.agent_name, options_.definition_time.count())},
+                  {"fix", "look at the file system of AGENT_DEFINITIONS_PATH"}});
+    }
+    if (runnable && end == BoundedEnd::done) co_return std::nullopt;
+    excluded_[claim.item.agent_id] = clock().now() + std::chrono::nanoseconds(kNoExecutorPause);
+    co_return queue::HandBackReason::no_executor;
   }
 
   Task<> wait_for_change(std::chrono::nanoseconds up_to) {

@@ -32,6 +32,8 @@ struct RunnerOptions {
   bool metrics_per_agent = true;
   /// How long a Hub that cannot be asked keeps a new runner from claiming.
   std::chrono::milliseconds hub_patience{10'000};
+  /// How long a slot waits for an agent's definition before its item goes to another runner.
+  std::chrono::milliseconds definition_time{10'000};
   std::chrono::milliseconds outbox_period{
       10'000};  ///< how often reports that were left over are sent
 };

@@ -104,6 +104,55 @@ TEST_F(BlockingPoolTest, ACallThatStillWaitsForAThreadIsDropped) {
   EXPECT_FALSE(ran);
 }
 
+TEST_F(BlockingPoolTest, ACallThatHangsIsLeftAlone) {
+  std::promise<void> started, let_go;
+  std::vector<std::string> seen;
+  {
+    BlockingPool pool(1);
+    TaskGroup group(io.get_executor());
+    const auto call = [&](const std::string& name) {
+      return [&seen, &pool, name, work = [&] {
+               started.set_value();
+               let_go.get_future().wait();
+               return 7;
+             }]() -> Task<> {
+        std::exception_ptr failure;
+        try {
+          co_await pool.run_or_leave(work);
+        } catch (...) {
+          failure = std::current_exception();
+        }
+        seen.push_back(name + (failure && is_cancellation(failure) ? " left" : " ended"));
+      };
+    };
+    group.spawn("hanging", call("hanging"));
+    group.spawn("queued", call("queued"));
+
+    run_task(io, [&]() -> Task<> {
+      co_await yield_once();
+      started.get_future().wait();
+      EXPECT_EQ(pool.under_way(), 1U);
+      group.cancel();
+      co_await group.join();
+    });
+
+    EXPECT_THAT(seen, testing::ElementsAre("hanging left", "queued left"));
+    EXPECT_EQ(pool.under_way(), 1U) << "nothing can interrupt it";
+    let_go.set_value();
+  }
+  io.restart();
+  io.poll();
+  EXPECT_EQ(seen.size(), 2U) << "what comes too late is dropped";
+}
+
+TEST_F(BlockingPoolTest, ACallThatIsNotLeftGivesItsResult) {
+  BlockingPool pool(1);
+  EXPECT_EQ(run_task(io, pool.run_or_leave([] { return 7; })), 7);
+  EXPECT_THROW(run_task(io, pool.run_or_leave([]() -> int { throw Error(errc::io, "disk full"); })),
+               Error);
+  EXPECT_EQ(pool.under_way(), 0U);
+}
+
 TEST_F(BlockingPoolTest, NoMoreCallsRunAtOnceThanThereAreThreads) {
   BlockingPool pool(2);
   std::atomic<int> now = 0, most = 0;

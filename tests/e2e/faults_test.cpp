@@ -1,4 +1,5 @@
 #include "services_world.hpp"
+#include "tests/support/hung_folder.hpp"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -114,6 +115,27 @@ TEST_F(Faults, WithoutDefinitionsARunnerIsNotReady) {
            "definitions";
   });
   expect_alive(runner, "definitions");
+}
+
+TEST_F(Faults, DefinitionsThatHangStopNoService) {
+  if (!test::HungFolder::possible()) GTEST_SKIP() << "needs root and /dev/fuse";
+  start_hub();
+  define_agent("anna");
+  register_agent("anna");
+  auto& coordinator = start({"coordinator"});
+  auto& runner = start({"runner"});
+  eventually("ready", [&] { return get(url_of(runner) + "/ready").status == 200; });
+  const test::HungFolder hung(definitions() + "/agents");
+  post_as_owner("@anna are you there?");
+  await_event(runner, "work_claimed");
+  eventually("not ready", [&] { return get(url_of(runner) + "/ready").status == 503; });
+  expect_alive(runner, "definitions");
+  expect_clean_end(runner);
+  EXPECT_FALSE(runner.events("runner_stopped").empty());
+  auto& late = start({"coordinator"});
+  expect_clean_end(coordinator);
+  await_event(late, "became_leader");
+  expect_clean_end(late);
 }
 
 TEST_F(Faults, UnknownAgentFailsItsActivationAlone) {

@@ -1,5 +1,6 @@
 #include "tests/coordinator/coordinator_fixture.hpp"
 #include "tests/runner/runner_fixture.hpp"
+#include "tests/support/hung_folder.hpp"
 
 namespace botburrow::runner {
 namespace {
@@ -155,6 +156,40 @@ TEST_F(FaultTest, AHubThatIsAwayBurnsNoAttempt) {
       until([&] { return one.lines->count("work_requeued", "\"reason\":\"hub_away\"") == 1; }));
   EXPECT_EQ(integer({"HEXISTS", "work:failures", id}), 0);
   EXPECT_EQ(llm.requests(), 0U);
+}
+
+TEST_F(FaultTest, AFileSystemThatHangsCostsASlotOnlyAWhile) {
+  if (!test::HungFolder::possible()) GTEST_SKIP() << "needs root and /dev/fuse";
+  const auto post = mention("ada");
+  auto options = quick_options();
+  options.definition_time = 300ms;
+  auto& one = node(place(), options);
+  {
+    const test::HungFolder hung((folder / "agents").string());
+    enqueue("ada");
+    ASSERT_TRUE(until([&] { return one.lines->count("definitions_hang") == 1; }));
+    ASSERT_TRUE(until([&] { return one.runner.active() == 0; }));
+    EXPECT_EQ(one.lines->count("work_requeued", "no_executor"), 1U) << "for another runner";
+    EXPECT_EQ(ask({"HGET", "work:queued", "ada"}), "high:inbox");
+    EXPECT_FALSE(one.runner.unhealthy());
+  }
+  node(place(), quick_options("second"));
+  ASSERT_TRUE(until([&] { return !results().empty(); }));
+  EXPECT_THAT(hub().answers(post), ElementsAre("ada"));
+}
+
+TEST_F(FaultTest, AFileSystemThatHangsDoesNotHoldUpADrain) {
+  if (!test::HungFolder::possible()) GTEST_SKIP() << "needs root and /dev/fuse";
+  mention("ada");
+  auto& one = node(place());
+  const test::HungFolder hung((folder / "agents").string());
+  enqueue("ada");
+  ASSERT_TRUE(until([&] { return one.lines->count("work_claimed") == 1; }));
+  ASSERT_TRUE(until([&] { return one.pool.under_way() == 1; }));
+  run(one.runner.drain(30s), 3s);
+  EXPECT_EQ(one.pool.under_way(), 1U) << "it hangs still";
+  EXPECT_EQ(ask({"HGET", "work:queued", "ada"}), "high:inbox");
+  EXPECT_EQ(one.lines->count("work_requeued", "drain"), 1U);
 }
 
 TEST_F(FaultTest, TheWholeHouseLosesAllOfRedisAndAnswersOnce) {

@@ -112,8 +112,8 @@ struct Node {
         http(ioc.get_executor(), {}),
         hub(http, {.url = place.hub_url, .service_key = Secret(place.hub_key), .agent_keys = {}},
             random, log, metrics),
-        pool(1),
         source(place.folder),
+        pool(1),
         catalog(source, pool, {}, log, metrics),
         cache(redis, log),
         skills(catalog),
@@ -168,8 +168,8 @@ struct Node {
   queue::Heartbeats heartbeats;
   net::HttpClient http;
   hubapi::HubClient hub;
-  BlockingPool pool;
   definitions::FolderSource source;
+  BlockingPool pool;
   definitions::DefinitionCatalog catalog;
   definitions::RedisDefinitionCache cache;
   agent::SkillShelf skills;
