@@ -64,7 +64,8 @@ void add_coordinator(CLI::App& app, Context& context) {
   auto flags = add_service_flags(*command, "coordinator");
   auto once = std::make_shared<bool>(false);
   command->add_flag("--once", *once,
-                    "Wait for leadership, look at the Hub once, print what was found, and exit");
+                    "Wait for leadership (three times LEADER_LEASE_SECONDS, then exit 124), look "
+                    "at the Hub once, print what was found, and exit");
   on_run(*command, context, [&context, flags, once] {
     const auto settings = service_settings(context, *flags, "coordinator");
     if (*once) return run_command([&context, &settings] { return look_once(context, settings); });

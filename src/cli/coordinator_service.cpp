@@ -8,6 +8,9 @@
 namespace botburrow::cli {
 namespace {
 
+/// How many leases `--once` waits for leadership: that of a leader that died ends within two.
+constexpr int kOncePatience = 3;
+
 coordinator::CoordinatorOptions options_of(const Settings& settings) {
   return {.instance_id = settings.text("INSTANCE_ID"),
           .leader_lease = settings.seconds("LEADER_LEASE_SECONDS"),
@@ -40,6 +43,7 @@ struct CoordinatorService::Impl {
                      .cache = &definitions.cache},
                     ground.log, metrics),
         http(ground.executor, {.host = place.host, .port = place.port}, ground.log),
+        leader_lease(ground.settings.seconds("LEADER_LEASE_SECONDS")),
         log(ground.log) {
     add_process_metrics(metrics);
     net::add_service_routes(
@@ -64,6 +68,7 @@ struct CoordinatorService::Impl {
   queue::RedisElection election;
   coordinator::Coordinator coordinator;
   net::HttpServer http;
+  std::chrono::seconds leader_lease;
   Log log;
 };
 
@@ -86,7 +91,7 @@ Task<> CoordinatorService::stop() {
 
 Task<coordinator::PollCounts> CoordinatorService::look_once() {
   co_await impl_->queue.commands.ready(Deadline::in(std::chrono::seconds(5)));
-  co_return co_await impl_->coordinator.once();
+  co_return co_await impl_->coordinator.once(kOncePatience * impl_->leader_lease);
 }
 
 Task<coordinator::PollCounts> CoordinatorService::once() {

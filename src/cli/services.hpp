@@ -31,7 +31,8 @@ class CoordinatorService {
   /// Binds first, so that a port in use ends it before anything else happens.
   void start();
   Task<> stop();
-  /// One look at the Hub, then done.
+  /// One look at the Hub, then done. Waits three leader leases for leadership, then throws
+  /// Error{timeout}.
   Task<coordinator::PollCounts> once();
   bool ready() const;  ///< Redis answers and somebody leads and work may be claimed
   Task<bool> claims_allowed();

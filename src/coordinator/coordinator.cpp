@@ -8,6 +8,7 @@
 #include "net/redis.hpp"
 
 #include <boost/asio/steady_timer.hpp>
+#include <fmt/format.h>
 
 namespace botburrow::coordinator {
 
@@ -102,6 +103,7 @@ struct Coordinator::Impl {
 
   Task<> follow() {
     const auto seen = co_await parts_.election.observe();
+    seen_leader_ = seen.free() ? "" : seen.instance_id;
     // The time of the answer: what it shows is at least that old, and the taking comes later and
     // only where nothing moved.
     const bool held_too_long = watch_.may_take(seen, clock().now());
@@ -247,6 +249,16 @@ struct Coordinator::Impl {
     released = co_await parts_.election.release(epoch);
   }
 
+  Error still_led(std::chrono::nanoseconds waited) const {
+    const auto who = seen_leader_.empty() ? "no leadership was to be had"
+                                          : fmt::format("\"{}\" leads and goes on", seen_leader_);
+    return Error(errc::timeout,
+                 fmt::format("coordinator --once: {} ({:.0f} s were waited); a leader looks at the "
+                             "Hub by itself each POLL_INTERVAL: stop it first, or leave the look "
+                             "to it",
+                             who, std::chrono::duration<double>(waited).count()));
+  }
+
   Task<PollCounts> once() {
     const auto term = term_;
     if (!term)
@@ -274,6 +286,7 @@ struct Coordinator::Impl {
   bool once_ = false;
   std::optional<std::int64_t> own_epoch_;  // of our last term, while nobody took it over
   std::optional<std::int64_t> taking_;     // the epoch a take that was not answered may have begun
+  std::string seen_leader_;                // who held the term when we looked last; empty: nobody
   std::shared_ptr<Term> term_;
   TaskGroup loop_;
 };
@@ -300,10 +313,16 @@ Task<> Coordinator::until_leader() {
     co_await sleep_for(20ms);
 }
 
-Task<PollCounts> Coordinator::once() {
+Task<PollCounts> Coordinator::once(std::chrono::nanoseconds patience) {
   impl_->once_ = true;
   start();
-  co_await until_leader();
+  bool late = false;
+  try {
+    co_await with_deadline("leadership", Deadline::in(patience), until_leader());
+  } catch (const Error&) {
+    late = true;
+  }
+  if (late) throw impl_->still_led(patience);
   co_return co_await impl_->once();
 }
 

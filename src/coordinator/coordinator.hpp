@@ -57,9 +57,10 @@ class Coordinator {
   Task<> stop();
   /// Waits until this replica leads.
   Task<> until_leader();
-  /// In place of start(): waits for leadership and looks once at everything. stop() gives
-  /// leadership back. Throws Error when Redis or the Hub is away, or leadership ended meanwhile.
-  Task<PollCounts> once();
+  /// In place of start(): waits for leadership, `patience` at most, and looks once at everything.
+  /// stop() gives leadership back. Throws Error{timeout} naming who leads instead, and what Redis
+  /// and the Hub throw when they are away, or when leadership ended meanwhile.
+  Task<PollCounts> once(std::chrono::nanoseconds patience);
 
   bool is_leader() const;
   std::optional<std::string> unhealthy() const;

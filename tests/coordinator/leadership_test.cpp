@@ -153,7 +153,7 @@ TEST_F(CoordinatorTest, OnceLooksAndGivesBack) {
   replicas.push_back(std::make_unique<Replica>(ioc, "c-1", at_foreign()));
   auto& one = *replicas.back();
   one.redis.start();
-  const auto counts = run(one.coordinator.once());
+  const auto counts = run(one.coordinator.once(10s));
   EXPECT_EQ(counts.agents, 3U);  // one of them in both lists
   EXPECT_EQ(counts.enqueued, 2U);
   EXPECT_EQ(integer({"LLEN", "work:queue:high"}), 1);
@@ -167,7 +167,43 @@ TEST_F(CoordinatorTest, OnceSaysWhenTheHubIsAway) {
   replicas.push_back(
       std::make_unique<Replica>(ioc, "c-1", Place{redis.url(), "http://127.0.0.1:1", "key"}));
   replicas.back()->redis.start();
-  EXPECT_THROW(run(replicas.back()->coordinator.once()), Error);
+  EXPECT_THROW(run(replicas.back()->coordinator.once(10s)), Error);
+}
+
+TEST_F(CoordinatorTest, OnceDoesNotWaitForeverForALivingLeader) {
+  auto& first = replica("c-1", at_foreign());
+  ASSERT_TRUE(until([&] { return first.leads(); }));
+  replicas.push_back(std::make_unique<Replica>(ioc, "c-2", at_foreign()));
+  auto& second = *replicas.back();
+  second.redis.start();
+  try {
+    run(second.coordinator.once(2s));
+    ADD_FAILURE() << "another one leads";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), errc::timeout);
+    EXPECT_THAT(error.message(),
+                ::testing::HasSubstr("\"c-1\" leads and goes on (2 s were waited)"));
+  }
+  EXPECT_TRUE(first.leads());
+  EXPECT_EQ(second.hub_calls(), 0);
+  run(second.coordinator.stop());
+  EXPECT_EQ(ask({"GET", "coordinator:epoch"}), "1") << "nothing of the leader's was touched";
+}
+
+TEST_F(CoordinatorTest, OnceOutlastsALeaderThatDied) {
+  {
+    Replica dead(ioc, "c-1", at_foreign());
+    dead.start();
+    ASSERT_TRUE(until([&] { return dead.leads(); }));
+    redis.freeze();  // It cannot say goodbye.
+    run(dead.stop());
+    redis.thaw();
+  }
+  replicas.push_back(std::make_unique<Replica>(ioc, "c-2", at_foreign()));
+  auto& second = *replicas.back();
+  second.redis.start();
+  EXPECT_EQ(run(second.coordinator.once(3 * 1500ms)).deposed, false);
+  EXPECT_TRUE(second.leads());
 }
 
 // Started and stopped at any moment, nothing is left: a task that is left would stop the program.

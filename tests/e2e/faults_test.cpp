@@ -138,6 +138,19 @@ TEST_F(Faults, DefinitionsThatHangStopNoService) {
   expect_clean_end(late);
 }
 
+TEST_F(Faults, ALookBesideALeaderGivesUp) {
+  start_hub();
+  set("LEADER_LEASE_SECONDS", "3");
+  auto& coordinator = start({"coordinator"});
+  await_event(coordinator, "became_leader");
+  const auto ran = run({"coordinator", "--once"}, {{"INSTANCE_ID", "second"}});
+  EXPECT_EQ(ran.code, 124);
+  EXPECT_THAT(ran.err_lines().back(), HasSubstr("leads and goes on (9 s were waited)"));
+  EXPECT_TRUE(ran.out.empty()) << ran.out;
+  expect_clean_end(coordinator);
+  EXPECT_EQ(run({"coordinator", "--once"}).code, 0);
+}
+
 TEST_F(Faults, UnknownAgentFailsItsActivationAlone) {
   use_model();
   start_hub();
