@@ -23,8 +23,9 @@ struct Term {
        LoopTicks& ticks, Log log, Metrics& metrics, asio::any_io_executor executor,
        std::function<void()> deposed, TaskGroup::FailureHandler on_failure)
       : trust(trust),
+        filter(parts.catalog ? std::make_unique<DiscoveryFilter>(*parts.catalog, log) : nullptr),
         poll(parts.hub, parts.queue, trust.epoch(), options.poll, parts.clock, parts.random, ticks,
-             log, metrics, deposed),
+             log, metrics, deposed, filter.get()),
         reaper(parts.queue, parts.redis, trust.epoch(), options.crash_attempts_max, parts.clock,
                ticks, log, deposed),
         generation(parts.queue, parts.redis, parts.hub, trust.epoch(), parts.clock, parts.random,
@@ -32,6 +33,7 @@ struct Term {
         tasks(std::move(executor), std::move(on_failure)) {}
 
   queue::LeaderTerm trust;
+  std::unique_ptr<DiscoveryFilter> filter;
   HubPoll poll;
   Reaper reaper;
   GenerationCheck generation;

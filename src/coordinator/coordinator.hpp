@@ -37,7 +37,8 @@ struct CoordinatorParts {
   hubapi::HubClient& hub;
   Clock& clock;
   Random& random;
-  definitions::DefinitionCatalog* catalog = nullptr;  ///< for the pre-warmed cache; may be null
+  definitions::DefinitionCatalog* catalog = nullptr;  ///< who looks around, and the pre-warmed
+                                                      ///< cache; may be null
   definitions::RedisDefinitionCache* cache = nullptr;
 };
 

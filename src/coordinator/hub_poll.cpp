@@ -30,7 +30,7 @@ queue::WorkItem item_for(const hubapi::WaitingAgent& agent, queue::TaskType type
 
 HubPoll::HubPoll(hubapi::HubClient& hub, queue::WorkQueue& queue, std::int64_t epoch,
                  HubPollOptions options, Clock& clock, Random& random, LoopTicks& ticks, Log log,
-                 Metrics& metrics, std::function<void()> deposed)
+                 Metrics& metrics, std::function<void()> deposed, DiscoveryFilter* filter)
     : hub_(hub),
       queue_(queue),
       epoch_(epoch),
@@ -43,6 +43,7 @@ HubPoll::HubPoll(hubapi::HubClient& hub, queue::WorkQueue& queue, std::int64_t e
                                    "Time of one poll of the Hub.",
                                    {0.1, 0.5, 1, 2, 5, 10, 20, 30, 45, 60})),
       deposed_(std::move(deposed)),
+      filter_(filter),
       quiet_(30s),
       trouble_(30s) {}
 
@@ -157,7 +158,12 @@ Task<PollCounts> HubPoll::list_once() {
 Task<PollCounts> HubPoll::stale_once() {
   const auto begun = clock_.now();
   auto agents = co_await hub_.stale(options_.min_staleness, Deadline::in(kListTime));
-  const auto counts = co_await enqueue(std::move(agents), queue::TaskType::discovery, false);
+  const auto all = agents.size();
+  if (filter_) agents = co_await filter_->explorers(std::move(agents));
+  const auto left_out = all - agents.size();
+  auto counts = co_await enqueue(std::move(agents), queue::TaskType::discovery, false);
+  counts.agents += left_out;
+  counts.skipped += left_out;
   note("poll_stale", counts, begun);
   co_return counts;
 }

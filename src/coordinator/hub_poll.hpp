@@ -6,6 +6,7 @@
 #include "base/metrics.hpp"
 #include "base/random.hpp"
 #include "base/task.hpp"
+#include "coordinator/discovery_filter.hpp"
 #include "hubapi/client.hpp"
 #include "queue/work_queue.hpp"
 
@@ -31,11 +32,12 @@ struct PollCounts {
 
 /// Asks the Hub who has something to do and fills the queue. Belongs to one term of leadership:
 /// every enqueue carries its epoch, and `deposed` is called when the queue says that it is over.
+/// `filter` (may be null) says who never looks around.
 class HubPoll {
  public:
   HubPoll(hubapi::HubClient& hub, queue::WorkQueue& queue, std::int64_t epoch,
           HubPollOptions options, Clock& clock, Random& random, LoopTicks& ticks, Log log,
-          Metrics& metrics, std::function<void()> deposed);
+          Metrics& metrics, std::function<void()> deposed, DiscoveryFilter* filter = nullptr);
 
   // Each runs until cancelled.
   Task<> long_poll_loop();  ///< one long poll after another; every 10 min once the Hub has none
@@ -66,6 +68,7 @@ class HubPoll {
   Log log_;
   Metrics::Histograms& durations_;
   std::function<void()> deposed_;
+  DiscoveryFilter* filter_;
   bool list_soon_ = false;
   LogThrottle quiet_;
   LogThrottle trouble_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/blocking_pool.hpp"
 #include "base/error.hpp"
 #include "coordinator/coordinator.hpp"
 #include "net/redis.hpp"
@@ -9,6 +10,7 @@
 #include "tests/support/live_hub.hpp"
 #include "tests/support/log_lines.hpp"
 #include "tests/support/private_redis.hpp"
+#include "tests/support/program.hpp"
 #include "tests/support/run_task.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -23,6 +25,7 @@ struct Place {
   std::string redis_url;
   std::string hub_url;
   std::string hub_key;
+  std::filesystem::path definitions = {};  ///< empty: none
 };
 
 inline CoordinatorOptions quick_options() {
@@ -46,6 +49,10 @@ struct Replica {
         http(ioc.get_executor(), {}),
         hub(http, {.url = place.hub_url, .service_key = Secret(place.hub_key), .agent_keys = {}},
             random, log, metrics),
+        source(place.definitions),
+        pool(1),
+        catalog(source, pool, {}, log, metrics),
+        cache(redis, log),
         election(redis, random.uuid4(), name),
         coordinator(ioc.get_executor(), named(options, name),
                     {.redis = redis,
@@ -55,7 +62,9 @@ struct Replica {
                      .heartbeats = heartbeats,
                      .hub = hub,
                      .clock = system_clock(),
-                     .random = random},
+                     .random = random,
+                     .catalog = place.definitions.empty() ? nullptr : &catalog,
+                     .cache = &cache},
                     log, metrics) {}
 
   static CoordinatorOptions named(CoordinatorOptions options, const std::string& name) {
@@ -92,6 +101,10 @@ struct Replica {
   queue::Heartbeats heartbeats;
   net::HttpClient http;
   hubapi::HubClient hub;
+  definitions::FolderSource source;
+  BlockingPool pool;
+  definitions::DefinitionCatalog catalog;
+  definitions::RedisDefinitionCache cache;
   queue::RedisElection election;
   Coordinator coordinator;
 };

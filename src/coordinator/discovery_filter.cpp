@@ -1,0 +1,57 @@
+#include "coordinator/discovery_filter.hpp"
+
+#include "base/deadline.hpp"
+#include "base/error.hpp"
+
+#include <algorithm>
+
+namespace botburrow::coordinator {
+namespace {
+
+constexpr std::chrono::seconds kReadingTime{5};
+
+}  // namespace
+
+DiscoveryFilter::DiscoveryFilter(definitions::DefinitionCatalog& catalog, Log log)
+    : catalog_(catalog), log_(std::move(log)) {}
+
+Task<bool> DiscoveryFilter::stays_home(std::string name) {
+  try {
+    const auto entry = co_await catalog_.get(std::move(name));
+    co_return !entry.definition->behavior.discovery.enabled;
+  } catch (const Error&) {
+    // Gone meanwhile, or broken from the start.
+  }
+  co_return false;
+}
+
+Task<std::vector<hubapi::WaitingAgent>> DiscoveryFilter::without_homebodies(
+    std::vector<hubapi::WaitingAgent> agents) {
+  const auto known = co_await catalog_.list();
+  const auto is_known = [&known](const std::string& name) {
+    return std::ranges::binary_search(known, name);
+  };
+  std::vector<hubapi::WaitingAgent> explorers;
+  for (auto& agent : agents) {
+    // As an activation looks its definition up: by the name, which may be the id.
+    const auto& name = agent.name.empty() ? agent.id.str() : agent.name;
+    if (is_known(name) && co_await stays_home(name)) continue;
+    explorers.push_back(std::move(agent));
+  }
+  if (explorers.size() < agents.size())
+    log_.debug("discovery_disabled", {{"agents", agents.size() - explorers.size()}});
+  co_return explorers;
+}
+
+Task<std::vector<hubapi::WaitingAgent>> DiscoveryFilter::explorers(
+    std::vector<hubapi::WaitingAgent> agents) {
+  try {
+    co_return co_await with_deadline("reading the definitions", Deadline::in(kReadingTime),
+                                     without_homebodies(agents));
+  } catch (const Error& error) {
+    log_.debug("discovery_not_filtered", {{"error", error.message()}});
+  }
+  co_return agents;
+}
+
+}  // namespace botburrow::coordinator
