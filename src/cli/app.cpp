@@ -146,6 +146,7 @@ std::unique_ptr<CLI::App> make_app(Context& context) {
   add_hub(*app, context);
   add_validate(*app, context);
   add_config(*app, context);
+  add_bench(*app, context);
   add_completion(*app, context);
   app->footer(kFooter);  // last, or every subcommand would repeat it
   return app;

@@ -79,5 +79,8 @@ void add_hub(CLI::App& app, Context& context);
 void add_config(CLI::App& app, Context& context);
 void add_validate(CLI::App& app, Context& context);
 void add_completion(CLI::App& app, Context& context);
+/// `bench` with its measurements.
+void add_bench(CLI::App& app, Context& context);
+void add_bench_queue(CLI::App& bench, Context& context);
 
 }  // namespace botburrow::cli

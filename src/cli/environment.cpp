@@ -174,6 +174,11 @@ Log command_log(const Environment& environment, const Settings& settings) {
   return make_log(environment, settings, STDERR_FILENO, environment.stderr_is_terminal);
 }
 
+Log unread_log(const Environment& environment, const Settings& settings) {
+  static const Descriptor nowhere(::open("/dev/null", O_WRONLY | O_CLOEXEC));
+  return make_log(environment, settings, nowhere.get(), false);
+}
+
 std::string read_text_file(const std::string& path, std::size_t bytes_max) {
   auto text = read_file(path, bytes_max);
   if (text) return std::move(*text);

@@ -52,6 +52,9 @@ Log shared_log(const Environment& environment, const Settings& settings);
 /// The same on stderr, for commands whose stdout is their answer.
 Log command_log(const Environment& environment, const Settings& settings);
 
+/// What services write, written where nobody reads it: for loads that are to pay for it, too.
+Log unread_log(const Environment& environment, const Settings& settings);
+
 /// A whole small file. Throws Error{io} naming path and reason, Error{limit} above `bytes_max`.
 std::string read_text_file(const std::string& path, std::size_t bytes_max = 1u << 20);
 

@@ -46,7 +46,11 @@ QueueScript::QueueScript(std::string_view name, Memory memory) : plain_(with_lib
 }
 
 const net::RedisScript& QueueScript::on(const net::Redis& redis) const {
-  return tolerant_ && redis.server_version().major >= 7 ? *tolerant_ : plain_;
+  return on_version(redis.server_version().major);
+}
+
+const net::RedisScript& QueueScript::on_version(int major) const {
+  return tolerant_ && major >= 7 ? *tolerant_ : plain_;
 }
 
 const QueueScripts& scripts() {

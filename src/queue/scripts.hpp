@@ -20,6 +20,7 @@ class QueueScript {
 
   /// Servers from 7 on know flags; older ones would refuse the line.
   const net::RedisScript& on(const net::Redis& redis) const;
+  const net::RedisScript& on_version(int major) const;
 
  private:
   net::RedisScript plain_;
