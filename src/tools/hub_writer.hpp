@@ -103,8 +103,7 @@ class HubWriter {
     WallTime at{};
     std::function<Task<hubapi::Written>(hubapi::WriteGuard)> send;
   };
-  Effect effect_for(std::string slot, std::string path,
-                    boost::json::object body) const;
+  Effect effect_for(std::string slot, std::string path, boost::json::object body) const;
   void check_trust() const;
   std::optional<PastEffect> past_effect(const std::string& slot);
   void count_comment(const WriteOutcome& outcome, const std::string& post_id, bool is_reply);
