@@ -178,7 +178,7 @@ class HubWorld {
     redis_server().flush();
     std::filesystem::create_directories(folder);
     options.database_path = (folder / "hub.db").string();
-    server = std::make_unique<hub::HubServer>(ioc.get_executor(), std::move(options), clock, random,
+    server = std::make_unique<hub::HubServer>(ioc.get_executor(), std::move(options), clock, hub_random,
                                               Log::none(), metrics);
     server->start();
     run(server->until_ready());
@@ -277,6 +277,7 @@ class HubWorld {
   boost::asio::io_context ioc;
   MovedClock clock;
   SeededRandom random{7};
+  SeededRandom hub_random{8};  // its store draws on a thread of its own
   Metrics metrics;
   std::shared_ptr<LinesSink> lines = std::make_shared<LinesSink>();
   Log log{lines, {.level = LogLevel::debug}};
