@@ -178,8 +178,8 @@ class HubWorld {
     redis_server().flush();
     std::filesystem::create_directories(folder);
     options.database_path = (folder / "hub.db").string();
-    server = std::make_unique<hub::HubServer>(ioc.get_executor(), std::move(options), clock, hub_random,
-                                              Log::none(), metrics);
+    server = std::make_unique<hub::HubServer>(ioc.get_executor(), std::move(options), clock,
+                                              hub_random, Log::none(), metrics);
     server->start();
     run(server->until_ready());
     service_key = run(server->ensure_key("runner-key", "service", ""));
