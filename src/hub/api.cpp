@@ -2,6 +2,7 @@
 
 #include "base/hash.hpp"
 #include "base/json.hpp"
+#include "hub/database_fault.hpp"
 
 #include <boost/asio/this_coro.hpp>
 #include <boost/json.hpp>
@@ -197,9 +198,12 @@ Reply Api::answer(const Call& call, const std::exception_ptr& failure) {
     if (error.code() == errc::invalid_argument) {
       return ApiError(422, "validation", error.message()).response(call.request_id());
     }
+    const auto* fault = find_database_fault(error.detail());
     core.log.error("hub_request_failed", {{"endpoint", call.request().route},
                                           {"request_id", call.request_id()},
-                                          {"error", error.message()}});
+                                          {"error", error.message()},
+                                          {"cause", fault ? fault->cause : ""}});
+    if (fault) return unavailable(*fault).response(call.request_id());
     if (error.retry() == Retry::after_backoff) {
       return unavailable("the database cannot be used now; try again").response(call.request_id());
     }
@@ -231,9 +235,7 @@ Task<> Api::admit(Call& call, Access access) {
 }
 
 Task<Principal> Api::authenticate(Credentials credentials, Access access) {
-  if (!core.store)
-    throw unavailable(core.database_fault.empty() ? "the database is not open yet"
-                                                  : core.database_fault);
+  if (!core.store) throw core.no_database();
   Principal admin;
   admin.kind = PrincipalKind::admin;
   if (credentials.admin_key &&

@@ -1,6 +1,7 @@
 #include "hub/core.hpp"
 
 #include "base/hash.hpp"
+#include "hub/database_fault.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -75,6 +76,23 @@ Core::Core(boost::asio::any_io_executor executor_, HubOptions options_, Clock& c
       work(executor_),
       events(executor_),
       readiness(executor_) {}
+
+ApiError Core::no_database() const {
+  if (const auto* fault = find_database_fault(database_cause)) return unavailable(*fault);
+  return unavailable(database_fault.empty() ? "the database is not open yet" : database_fault);
+}
+
+void Core::note_database_fault(const std::exception_ptr& failure) {
+  database_fault = failure ? describe(failure) : "";
+  database_cause.clear();
+  if (!failure) return;
+  try {
+    std::rethrow_exception(failure);
+  } catch (const Error& error) {
+    database_cause = error.detail();
+  } catch (...) {
+  }
+}
 
 void Core::note(const std::vector<Change>& changes) {
   bool work_came = false;

@@ -55,8 +55,7 @@ struct Core {
   /// Runs `call(Store&)` on the database's thread. Throws ApiError 503 while there is no database.
   template <class Call>
   Task<std::invoke_result_t<Call, Store&>> with_store(Call call) {
-    if (!store)
-      throw unavailable(database_fault.empty() ? "the database is not open yet" : database_fault);
+    if (!store) throw no_database();
     Store* target = store.get();
     co_return co_await database_thread.run(
         [target, call = std::move(call)]() mutable { return call(*target); });
@@ -66,6 +65,9 @@ struct Core {
   void note(const std::vector<Change>& changes);
   /// An agent or a key changed: nothing remembered about them holds any more.
   void agents_changed();
+  /// Why there is no store, as an answer.
+  ApiError no_database() const;
+  void note_database_fault(const std::exception_ptr& failure);
   bool ready() const { return store != nullptr && database_up && !stopping; }
   bool admin_key_set() const { return !admin_key_hash.empty(); }
 
@@ -87,6 +89,7 @@ struct Core {
   bool stopping = false;
   bool database_up = false;
   std::string database_fault;  // why it is not up, for people
+  std::string database_cause;  // the DatabaseFault's, where it is one
   std::exception_ptr fatal;    // a migration failed
   std::shared_ptr<Store> store;
   BlockingPool database_thread{1};  // last: its calls end before the store does

@@ -1,6 +1,7 @@
 #include "hub/errors.hpp"
 
 #include "base/json.hpp"
+#include "hub/database_fault.hpp"
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -53,6 +54,12 @@ ApiError forbidden(std::string detail, std::string code) {
 
 ApiError unavailable(std::string detail) {
   return ApiError(503, "unavailable", std::move(detail)).retry_after(std::chrono::seconds(2));
+}
+
+ApiError unavailable(const DatabaseFault& fault) {
+  return ApiError(503, std::string(fault.cause), fmt::format("{}: {}", fault.words, fault.fix))
+      .hint(std::string(fault.fix))
+      .retry_after(std::chrono::seconds(2));
 }
 
 void complete_error_body(net::ServerResponse& response, std::string_view request_id) {

@@ -14,6 +14,8 @@
 
 namespace botburrow::hub {
 
+struct DatabaseFault;
+
 /// A field that does not hold what it must: where (`body`, `content`) and what is expected.
 struct FieldError {
   std::vector<std::string> loc;
@@ -69,6 +71,8 @@ ApiError not_found(std::string_view what, std::string_view id);
 ApiError forbidden(std::string detail, std::string code = "forbidden");
 /// 503 with Retry-After.
 ApiError unavailable(std::string detail);
+/// The same for a fault of the database: its cause is the code, its fix stands in detail and hint.
+ApiError unavailable(const DatabaseFault& fault);
 
 /// Gives an error that the server below answered by itself (404, 405, 413 ...) the fields that
 /// every error body has. Leaves other bodies alone.

@@ -180,7 +180,7 @@ Task<> HubServer::Impl::open_database() {
     }
     if (!failure) break;
     if (is_cancellation(failure)) std::rethrow_exception(failure);
-    core->database_fault = describe(failure);
+    core->note_database_fault(failure);
     try {
       std::rethrow_exception(failure);
     } catch (const Error& error) {
@@ -194,6 +194,7 @@ Task<> HubServer::Impl::open_database() {
     }
     core->log.warning("hub_database_unavailable",
                       {{"error", core->database_fault},
+                       {"cause", core->database_cause},
                        {"retry_seconds", std::chrono::duration<double>(wait).count()}});
     co_await sleep_for(core->random.jitter(wait, 0.2));
     wait = std::min<std::chrono::nanoseconds>(wait * 2, kOpenRetryMax);
@@ -204,7 +205,7 @@ Task<> HubServer::Impl::open_database() {
           if (const auto core = weak.lock()) core->note(changes);
         });
       });
-  core->database_fault.clear();
+  core->note_database_fault(nullptr);
   core->database_up = true;
   core->log.info("hub_database_open", {{"path", core->options.database_path}});
   core->readiness.ring();
@@ -229,14 +230,15 @@ Task<> HubServer::Impl::keep_database() {
     }
     if (failure && is_cancellation(failure)) std::rethrow_exception(failure);
     const bool up = !failure;
+    core->note_database_fault(failure);
     if (up != core->database_up) {
       if (up)
         core->log.info("hub_database_recovered");
       else
-        core->log.error("hub_database_failed", {{"error", describe(failure)}});
+        core->log.error("hub_database_failed",
+                        {{"error", core->database_fault}, {"cause", core->database_cause}});
     }
     core->database_up = up;
-    core->database_fault = up ? std::string() : describe(failure);
   }
 }
 

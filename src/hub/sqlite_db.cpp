@@ -1,6 +1,7 @@
 #include "hub/sqlite_db.hpp"
 
 #include "base/error.hpp"
+#include "hub/database_fault.hpp"
 
 #include <fmt/format.h>
 #include <sqlite3.h>
@@ -17,29 +18,43 @@ namespace {
 
 constexpr int kBusyMs = 3000;
 
-/// Makes the file private before SQLite would make it readable by everyone; its WAL follows suit.
-void ensure_file(const std::string& path) {
-  std::error_code failed;
-  const auto folder = std::filesystem::path(path).parent_path();
-  if (!folder.empty()) std::filesystem::create_directories(folder, failed);
-  if (failed) {
-    throw Error(errc::io,
-                fmt::format("hub database {}: cannot make its folder: {}", path, failed.message()),
-                Retry::after_backoff);
-  }
-  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (file < 0) {
-    throw Error(errc::io,
-                fmt::format("hub database {}: cannot open: {}", path, std::strerror(errno)),
-                Retry::after_backoff);
-  }
-  ::close(file);
+[[noreturn]] void fail_with(const DatabaseFault& fault, const std::string& path,
+                            std::string_view reason) {
+  throw Error(errc::io, fmt::format("hub database {}: {}; {}", path, reason, fault.fix),
+              fault.heals ? Retry::after_backoff : Retry::never)
+      .with_detail(std::string(fault.cause));
+}
+
+/// The errno behind a failure: SQLite keeps one for each file, and one for calls on none.
+int last_system_error(sqlite3* handle) {
+  int error = sqlite3_system_errno(handle);
+  if (error == 0) sqlite3_file_control(handle, "main", SQLITE_FCNTL_LAST_ERRNO, &error);
+  sqlite3_file* wal = nullptr;
+  sqlite3_file_control(handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
+  if (error == 0 && wal != nullptr && wal->pMethods != nullptr)
+    wal->pMethods->xFileControl(wal, SQLITE_FCNTL_LAST_ERRNO, &error);
+  return error;
 }
 
 }  // namespace
 
+// Before SQLite would make it readable by everyone; its WAL follows suit.
+void ensure_database_file(const std::string& path) {
+  std::error_code failed;
+  const auto folder = std::filesystem::path(path).parent_path();
+  if (!folder.empty()) std::filesystem::create_directories(folder, failed);
+  if (failed)
+    fail_with(file_fault(failed.value()), path, "cannot make its folder: " + failed.message());
+  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (file < 0) {
+    const int error = errno;
+    fail_with(file_fault(error), path, fmt::format("cannot open: {}", std::strerror(error)));
+  }
+  ::close(file);
+}
+
 Database::Database(std::string path) : path_(std::move(path)) {
-  ensure_file(path_);
+  ensure_database_file(path_);
   const int flags =
       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   try {
@@ -66,28 +81,27 @@ Database::~Database() {
 
 void Database::fail(int code) const {
   const std::string reason = handle_ != nullptr ? sqlite3_errmsg(handle_) : sqlite3_errstr(code);
-  const auto say = [&](std::string_view cure) {
-    return fmt::format("hub database {}: {}; {}", path_, reason, cure);
-  };
+  const int system_error = handle_ != nullptr ? last_system_error(handle_) : 0;
   switch (code & 0xff) {
+    case SQLITE_NOTADB:
+      throw Error(errc::bad_settings, fmt::format("hub database {}: {}; BOTBURROW_DATABASE_URL "
+                                                  "names another kind of file",
+                                                  path_, reason));
     case SQLITE_FULL:
-      throw Error(errc::io, say("free space on its volume, nothing was changed"),
-                  Retry::after_backoff);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-      throw Error(errc::io, say("another process holds it, nothing was changed"),
-                  Retry::after_backoff);
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
     case SQLITE_NOMEM:
     case SQLITE_PERM:
-      throw Error(errc::io, say("check its volume and permissions, nothing was changed"),
-                  Retry::after_backoff);
-    case SQLITE_NOTADB:
-      throw Error(errc::bad_settings, say("BOTBURROW_DATABASE_URL names another kind of file"));
-    case SQLITE_CORRUPT:
-      throw Error(errc::io, say("the file is damaged, restore a backup"));
+    case SQLITE_CORRUPT: {
+      const bool is_system = (code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CANTOPEN;
+      const auto said = is_system && system_error != 0
+                            ? fmt::format("{} ({})", reason, std::strerror(system_error))
+                            : reason;
+      fail_with(database_fault(code, system_error), path_, said);
+    }
     default:
       throw Error(errc::internal,
                   fmt::format("hub database {}: {} (code {})", path_, reason, code));

@@ -14,11 +14,15 @@ struct sqlite3_stmt;
 
 namespace botburrow::hub {
 
+/// Makes the folder and the file (private to its owner) where missing, and opens it for writing
+/// once. Throws what Database throws.
+void ensure_database_file(const std::string& path);
+
 /// One SQLite connection with its prepared statements. One thread at a time.
 ///
-/// Every failure throws Error: io with after_backoff where waiting can help (disk full, busy, I/O),
-/// io with never for a damaged file, internal for a fault of ours. The line names the file and the
-/// cure.
+/// Every failure throws Error: io with the cause of a DatabaseFault as its detail, after_backoff
+/// where it can heal (disk full, read-only, busy, …); internal for a fault of ours. The line names
+/// the file and the cure.
 class Database {
  public:
   /// Creates the folder and the file (private to its owner) where missing. WAL, synchronous=FULL,

@@ -151,6 +151,41 @@ TEST_F(Faults, ALookBesideALeaderGivesUp) {
   EXPECT_EQ(run({"coordinator", "--once"}).code, 0);
 }
 
+// The disk under the Hub fails for a while: strace gives the answers of a kernel with that trouble.
+TEST_F(Faults, TheHubTellsWhatIsWrongWithItsDisk) {
+  if (!std::filesystem::exists("/usr/bin/strace")) GTEST_SKIP() << "needs strace";
+  start_hub();
+  const struct {
+    const char* fault;
+    const char* cause;
+  } troubles[] = {{"EIO", "io_error"}, {"ENOSPC", "disk_full"}, {"EROFS", "read_only"}};
+  int number = 0;
+  for (const auto& trouble : troubles) {
+    Program tracer(io_, {.path = "/usr/bin/strace",
+                         .arguments = {"-f", "-qq", "-o", "/dev/null", "-e", "trace=pwrite64", "-e",
+                                       fmt::format("inject=pwrite64:error={}", trouble.fault), "-p",
+                                       std::to_string(hub_->pid())}});
+    const auto write = [&] {
+      return admin("POST", "/agents/register", {{"name", fmt::format("agent-{}", number++)}});
+    };
+    json::value body;
+    eventually(std::string("said: ") + trouble.cause, [&] {
+      const auto answer = write();
+      body = parse_json(answer.body, "answer");
+      return answer.status == 503 && text_of(body, "code") == trouble.cause;
+    });
+    EXPECT_FALSE(text_of(body, "hint").empty());
+    await_event(*hub_, "hub_request_failed", [&](const auto& line) {
+      return text_of(line, "cause") == trouble.cause &&
+             text_of(line, "error").find(text_of(body, "hint")) != std::string::npos;
+    });
+    tracer.signal(SIGTERM);
+    tracer.wait();
+    eventually("healed", [&] { return write().status == 201; });
+  }
+  expect_clean_end(*hub_);
+}
+
 TEST_F(Faults, UnknownAgentFailsItsActivationAlone) {
   use_model();
   start_hub();

@@ -156,15 +156,22 @@ TEST_F(StoreFileTest, AFullDiskChangesNothingAndHeals) {
   struct rlimit tiny = before;
   tiny.rlim_cur = std::filesystem::file_size(options_.path + "-wal");
   ::setrlimit(RLIMIT_FSIZE, &tiny);
+  std::string cause;
   const auto code = code_of([&] {
-    for (int i = 0; i < 2000; ++i)
-      comment("scribe", thread, std::string(9000, 'x') + fmt::format("{}", i));
+    try {
+      for (int i = 0; i < 2000; ++i)
+        comment("scribe", thread, std::string(9000, 'x') + fmt::format("{}", i));
+    } catch (const Error& error) {
+      cause = error.detail();
+      throw;
+    }
   });
   const auto key_state = store_->find_key(sha256_hex("nothing")).state;
   const auto during = store_->find_thread(thread, {}, CommentSort::oldest, 500);
   ::setrlimit(RLIMIT_FSIZE, &before);
 
   EXPECT_EQ(code, errc::io);
+  EXPECT_EQ(cause, "disk_full");
   EXPECT_EQ(key_state, KeyState::unknown);
   ASSERT_TRUE(during);
   EXPECT_EQ(static_cast<std::int64_t>(during->comments.size()), during->post.comment_count);

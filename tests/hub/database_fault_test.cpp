@@ -1,0 +1,138 @@
+#include "hub/database_fault.hpp"
+
+#include "base/error.hpp"
+#include "hub/sqlite_db.hpp"
+#include "tests/hub/hub_harness.hpp"
+#include "tests/support/log_lines.hpp"
+#include "tests/support/small_volume.hpp"
+
+#include <gmock/gmock.h>
+#include <sqlite3.h>
+
+#include <cerrno>
+
+namespace botburrow::hub::test {
+namespace {
+
+using botburrow::test::SmallVolume;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+std::string cause_of(int sqlite_code, int system_error) {
+  return std::string(database_fault(sqlite_code, system_error).cause);
+}
+
+TEST(DatabaseFault, TheSystemTellsWhatSqliteMeans) {
+  EXPECT_EQ(cause_of(SQLITE_FULL, 0), "disk_full");
+  EXPECT_EQ(cause_of(SQLITE_IOERR_WRITE, ENOSPC), "disk_full");
+  EXPECT_EQ(cause_of(SQLITE_IOERR_SHMSIZE, EDQUOT), "disk_full");
+  EXPECT_EQ(cause_of(SQLITE_IOERR_WRITE, EFBIG), "disk_full");
+  EXPECT_EQ(cause_of(SQLITE_IOERR_FSYNC, EIO), "io_error");
+  EXPECT_EQ(cause_of(SQLITE_IOERR_WRITE, 0), "io_error");
+  EXPECT_EQ(cause_of(SQLITE_IOERR_WRITE, EROFS), "read_only");
+  EXPECT_EQ(cause_of(SQLITE_CANTOPEN, EROFS), "read_only");
+  EXPECT_EQ(cause_of(SQLITE_CANTOPEN, ENOSPC), "disk_full");
+  EXPECT_EQ(cause_of(SQLITE_CANTOPEN, EACCES), "no_permission");
+  EXPECT_EQ(cause_of(SQLITE_CANTOPEN, EISDIR), "cannot_open");
+  EXPECT_EQ(cause_of(SQLITE_READONLY, 0), "no_permission");
+  EXPECT_EQ(cause_of(SQLITE_READONLY, EROFS), "read_only");
+  EXPECT_EQ(cause_of(SQLITE_READONLY, ENOSPC), "no_permission") << "of an earlier call";
+  EXPECT_EQ(cause_of(SQLITE_READONLY_DBMOVED, 0), "database_moved");
+  EXPECT_EQ(cause_of(SQLITE_BUSY_SNAPSHOT, 0), "database_busy");
+  EXPECT_EQ(cause_of(SQLITE_NOMEM, 0), "out_of_memory");
+  EXPECT_EQ(cause_of(SQLITE_CORRUPT_INDEX, 0), "database_damaged");
+}
+
+TEST(DatabaseFault, EachHasWordsAndACure) {
+  for (const auto* cause : {"disk_full", "read_only", "no_permission", "io_error", "database_moved",
+                            "database_busy", "out_of_memory", "cannot_open", "database_damaged"}) {
+    const auto* fault = find_database_fault(cause);
+    ASSERT_NE(fault, nullptr) << cause;
+    EXPECT_FALSE(fault->words.empty() || fault->fix.empty()) << cause;
+    EXPECT_EQ(fault->heals, std::string_view(cause) != "database_damaged");
+  }
+  EXPECT_EQ(find_database_fault(""), nullptr);
+  EXPECT_EQ(find_database_fault("stale_fence"), nullptr);
+}
+
+Error failure_of(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    return error;
+  }
+  return Error(errc::internal, "nothing failed");
+}
+
+TEST(DatabaseFault, APageLimitIsAFullDisk) {
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("bb-full-" + system_random().uuid4());
+  std::filesystem::create_directories(folder);
+  {
+    Database db((folder / "hub.db").string());
+    db.execute("CREATE TABLE t (x); PRAGMA max_page_count=4");
+    const auto full = failure_of([&] {
+      for (int i = 0; i < 100; ++i)
+        Sql(db, "INSERT INTO t VALUES (?1)", std::string(4000, 'x')).run();
+    });
+    EXPECT_EQ(full.detail(), "disk_full");
+    EXPECT_EQ(full.retry(), Retry::after_backoff);
+    EXPECT_THAT(full.message(), HasSubstr("database or disk is full; free space on its volume"));
+  }
+  std::filesystem::remove_all(folder);
+}
+
+/// A Hub on a volume of its own.
+class VolumeTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!SmallVolume::possible()) GTEST_SKIP() << "needs root that may mount";
+    volume = std::make_unique<SmallVolume>(4u << 20);
+  }
+  HubOptions options() const {
+    auto options = quiet_options();
+    options.database_path = volume->path() + "/hub.db";
+    return options;
+  }
+  std::unique_ptr<SmallVolume> volume;
+};
+
+TEST_F(VolumeTest, AFullDiskIsToldFromOtherFaultsAndHeals) {
+  HubHarness hub(options());
+  const auto key = hub.agent("scribe");
+  const auto thread = hub.new_post(key, "hello");
+  volume->fill();
+  Answer refused;
+  for (int i = 0; i < 2000 && refused.status != 503; ++i)
+    refused =
+        hub.post("/posts/" + thread + "/comments", key, {{"content", std::string(9000, 'x')}});
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_EQ(refused.str("code"), "disk_full");
+  EXPECT_THAT(refused.str("detail"), HasSubstr("disk of the Hub's database is full"));
+  EXPECT_THAT(refused.str("hint"), HasSubstr("free space"));
+  EXPECT_THAT(refused.text, Not(HasSubstr(volume->path()))) << "strangers see no path";
+  EXPECT_FALSE(refused.header("retry-after").empty());
+  EXPECT_EQ(hub.get("/posts/" + thread, key).status, 200) << "reading goes on";
+  volume->empty();
+  EXPECT_EQ(hub.post("/posts/" + thread + "/comments", key, {{"content", "after"}}).status, 201);
+}
+
+TEST_F(VolumeTest, AReadOnlyVolumeIsSaidAndWaitedFor) {
+  {
+    HubHarness first(options());
+    first.agent("scribe");
+    first.stop();
+  }
+  volume->make_read_only(true);
+  HubHarness hub(options());
+  ASSERT_TRUE(botburrow::test::run_until(
+      hub.ioc, [&] { return hub.get("/posts", "any").str("code") == "read_only"; }));
+  EXPECT_THAT(hub.get("/posts", "any").str("hint"), HasSubstr("mount its volume read-write"));
+  EXPECT_THAT(hub.get("!/ready", "").str("reason"), HasSubstr("Read-only file system"));
+  volume->make_read_only(false);
+  botburrow::test::run_task(hub.ioc, hub.server->until_ready(), std::chrono::seconds(12));
+  EXPECT_EQ(hub.get("!/ready", "").status, 200);
+}
+
+}  // namespace
+}  // namespace botburrow::hub::test
