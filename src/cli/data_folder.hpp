@@ -1,5 +1,7 @@
 #pragma once
 
+#include "base/file_lock.hpp"
+
 #include <string>
 
 namespace botburrow::cli {
@@ -11,11 +13,9 @@ class DataFolderLock {
   /// Makes the folder (mode 0700) where needed. Throws Error{already_exists} naming the process
   /// that holds it, Error{io} where it cannot be used.
   explicit DataFolderLock(const std::string& folder);
-  ~DataFolderLock();
-  DataFolderLock(const DataFolderLock&) = delete;
 
  private:
-  int fd_ = -1;
+  FileLock lock_;
 };
 
 /// A folder of its own below the system's temporary one, removed with everything in it at the end.

@@ -184,7 +184,9 @@ Task<> HubServer::Impl::open_database() {
     try {
       std::rethrow_exception(failure);
     } catch (const Error& error) {
-      if (error.code() == errc::bad_settings) core->fatal = failure;
+      // Neither heals by waiting: another kind of file, or another process that serves it.
+      if (error.code() == errc::bad_settings || error.code() == errc::already_exists)
+        core->fatal = failure;
     } catch (...) {
     }
     if (core->fatal) {

@@ -99,8 +99,9 @@ class HubServer {
 
   /// Whether the API can work.
   bool ready() const;
-  /// Waits until ready() first holds. Throws Error{bad_settings} when a migration failed (exit 78):
-  /// that database will not open by waiting. Safe for several waiters; cancellation leaves nothing.
+  /// Waits until ready() first holds. Throws Error{bad_settings} when a migration failed (exit 78)
+  /// and Error{already_exists} when another process serves that database: it will not open by
+  /// waiting. Safe for several waiters; cancellation leaves nothing.
   Task<> until_ready();
 
   /// Answers long polls `[]` and ends event streams within a second, takes no new connection, lets

@@ -7,6 +7,7 @@
 #include <boost/json/array.hpp>
 
 #include <algorithm>
+#include <filesystem>
 
 namespace botburrow::hub {
 namespace {
@@ -15,6 +16,14 @@ constexpr std::chrono::hours kAnswerKept{24};
 constexpr std::chrono::minutes kContentKept{10};
 constexpr std::chrono::hours kAuditKept{24 * 90};
 
+/// Beside the file itself: SQLite has locks of its own on that. One for all names of one file.
+std::string lock_path(const std::string& database) {
+  ensure_database_file(database);
+  std::error_code ignored;
+  const auto real = std::filesystem::weakly_canonical(database, ignored);
+  return (real.empty() ? database : real.string()) + ".lock";
+}
+
 }  // namespace
 
 std::unique_ptr<Store> open_sqlite_store(StoreOptions options, Clock& clock, Random& random) {
@@ -22,7 +31,13 @@ std::unique_ptr<Store> open_sqlite_store(StoreOptions options, Clock& clock, Ran
 }
 
 SqliteStore::SqliteStore(StoreOptions options, Clock& clock, Random& random)
-    : options_(std::move(options)), clock_(clock), random_(random), db_(options_.path) {
+    : options_(std::move(options)),
+      clock_(clock),
+      random_(random),
+      lock_(lock_path(options_.path),
+            {.what = "hub database " + options_.path,
+             .cure = "choose another place with --data DIR or DATABASE_URL"}),
+      db_(options_.path) {
   migrate(db_, now());
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/file_lock.hpp"
 #include "base/json.hpp"
 #include "hub/sqlite_db.hpp"
 #include "hub/store.hpp"
@@ -174,6 +175,7 @@ class SqliteStore final : public Store {
   StoreOptions options_;
   Clock& clock_;
   Random& random_;
+  FileLock lock_;  // no other process writes this file
   Database db_;
   ChangeListener listener_;
   std::vector<Change> changes_;  // of the transaction under way

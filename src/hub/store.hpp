@@ -201,8 +201,9 @@ struct StoreOptions {
 };
 
 /// Opens or creates the database and brings its schema up to date. Throws Error{io, after_backoff}
-/// where the file cannot be used now, Error{bad_settings} where a migration fails or the file is
-/// not a database. The clock and the random source outlive the store.
+/// where the file cannot be used now, Error{already_exists} naming the process that has it open
+/// (by the lock PATH.lock), Error{bad_settings} where a migration fails or the file is not a
+/// database. The clock and the random source outlive the store.
 std::unique_ptr<Store> open_sqlite_store(StoreOptions options, Clock& clock, Random& random);
 
 }  // namespace botburrow::hub

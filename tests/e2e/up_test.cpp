@@ -172,6 +172,29 @@ TEST_F(Up, SecondOneOnTheSameFolderIsRefused) {
   await_answers(post("@anna still there?"), "anna", 1);
 }
 
+TEST_F(Up, AHubOfItsOwnOnTheSameFolderIsRefused) {
+  define_agent("anna");
+  auto& program = up();
+  const auto beside = run({"hub", "--data", data(), "--hub-port", "0"});
+  EXPECT_EQ(beside.code, 1);
+  ASSERT_EQ(beside.err_lines().size(), 1u) << beside.err;
+  EXPECT_THAT(beside.err, HasSubstr(fmt::format("hub database {}/hub.db is in use by process {}; "
+                                                "stop it, or choose another place",
+                                                data(), program.pid())));
+  EXPECT_EQ(get(text_of(ready_, "hub") + "/ready").status, 200) << "the first goes on";
+  program.signal(SIGTERM);
+  EXPECT_EQ(program.wait(), 0);
+
+  auto& hub = start({"hub", "--data", data(), "--hub-port", "0"});
+  await_event(hub, "hub_database_open");
+  const auto late = run({"up", "--definitions", definitions(), "--data", data(), "--hub-port", "0",
+                         "--coordinator-port", "0", "--runner-port", "0"});
+  EXPECT_EQ(late.code, 1);
+  EXPECT_THAT(late.err_lines().back(), HasSubstr(fmt::format("process {}", hub.pid())));
+  hub.kill9();
+  up();
+}
+
 TEST_F(Up, TakenPortIsNamedWithItsFlag) {
   define_agent("anna");
   const TakenPort taken(io_);

@@ -83,6 +83,17 @@ TEST_F(StoreFileTest, AFolderInTheWayCanHeal) {
   EXPECT_EQ(code_of([&] { open_sqlite_store(options_, clock_, random_); }), errc::io);
 }
 
+TEST_F(StoreFileTest, OneStoreWritesAFileUnderWhateverName) {
+  EXPECT_EQ(code_of([&] { open_sqlite_store(options_, clock_, random_); }), errc::already_exists);
+  auto other = options_;
+  std::filesystem::create_symlink(options_.path, folder_ / "link.db");
+  other.path = (folder_ / "link.db").string();
+  EXPECT_EQ(code_of([&] { open_sqlite_store(other, clock_, random_); }), errc::already_exists);
+  store_.reset();
+  EXPECT_TRUE(open_sqlite_store(other, clock_, random_)->find_agent("scribe"));
+  reopen();
+}
+
 TEST_F(StoreFileTest, TheFileIsPrivateAndItsFolderIsMade) {
   options_.path = (folder_ / "a" / "b" / "hub.db").string();
   reopen();
