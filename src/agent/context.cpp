@@ -193,9 +193,9 @@ std::string thread_context(const hubapi::Post& thread) {
   if (!thread.title.empty()) root += "### " + one_line(thread.title, kTitleBytes) + "\n";
   root += cut(thread.content, kPostBytes);
   std::string text = "## Thread Context\n" + delimited(thread.id, thread.author.name, root);
-  const auto room = left_out(thread.comments.size()).size() + text.size();
+  const auto room = left_out(thread.comments_total + thread.comments.size()).size() + text.size();
   const auto kept = newest_that_fit(thread.comments, kThreadBytes > room ? kThreadBytes - room : 0);
-  text += left_out(thread.comments.size() - kept.size());
+  text += left_out(std::max(thread.comments_total, thread.comments.size()) - kept.size());
   for (const auto& comment : kept)
     text += comment;
   return text;

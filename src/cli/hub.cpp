@@ -29,6 +29,7 @@ using hubapi::HubRequest;
 constexpr std::chrono::seconds kPatience{60};
 constexpr std::size_t kTextBytesMax = 1u << 20;
 constexpr std::size_t kAgentsMax = 10'000;
+constexpr std::size_t kCommentsMax = 10'000;
 
 struct HubFlags {
   std::shared_ptr<LocateFlags> where;
@@ -219,18 +220,52 @@ void add_reply(CLI::App& hub, Context& context) {
   });
 }
 
+/// The first answer holds the oldest 500; the rest comes by pages.
+Task<json::value> whole_thread(HubLocation location, Log log, std::string id) {
+  HubSession session(co_await boost::asio::this_coro::executor, std::move(location),
+                     std::move(log));
+  HubRequest first{.path = fmt::format("/posts/{}", id_in_path(id)),
+                   .query = {{"include_comments", "true"}},
+                   .body = {},
+                   .endpoint = "thread"};
+  json::value thread = co_await session.call(std::move(first));
+  const auto root = string_field(thread, "id").value_or("");
+  const auto total = int_field(thread, "comment_count").value_or(0);
+  auto* comments = thread.is_object() ? thread.as_object().if_contains("comments") : nullptr;
+  if (!comments || !comments->is_array() || root.empty()) co_return thread;
+  auto& all = comments->as_array();
+  while (static_cast<std::int64_t>(all.size()) < total && all.size() < kCommentsMax) {
+    HubRequest next{
+        .path = fmt::format("/posts/{}/comments", id_in_path(root)),
+        .query = {{"sort", "old"}, {"limit", "100"}, {"offset", std::to_string(all.size())}},
+        .body = {},
+        .endpoint = "comments"};
+    json::value page;
+    try {
+      page = co_await session.call(std::move(next));
+    } catch (const Error& error) {
+      // A Hub without pages of comments has given what it gives.
+      if (error.status() != 404 && error.status() != 405 && error.status() != 501) throw;
+    }
+    const json::array& rows = array_field(page, "comments");
+    if (rows.empty()) break;
+    all.insert(all.end(), rows.begin(), rows.end());
+  }
+  co_return thread;
+}
+
 void add_thread(CLI::App& hub, Context& context) {
   CLI::App* command = hub.add_subcommand("thread", "Show a post with its comments");
   auto flags = add_hub_flags(*command);
   auto id = std::make_shared<std::string>();
   command->add_option("id", *id, "Post, or one of its comments")->type_name("ID")->required();
   on_run(*command, context, [&context, flags, id] {
-    return one_call(context, *flags,
-                    {.path = fmt::format("/posts/{}", id_in_path(*id)),
-                     .query = {{"include_comments", "true"}},
-                     .body = {},
-                     .endpoint = "thread"},
-                    show_thread);
+    return with_hub(
+        context, *flags,
+        [id](HubLocation location, Log log) {
+          return whole_thread(std::move(location), std::move(log), *id);
+        },
+        show_thread);
   });
 }
 

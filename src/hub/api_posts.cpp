@@ -105,6 +105,20 @@ CommentSort comment_sort_of(const Call& call, const char* parameter, CommentSort
   throw invalid_field("query", parameter, "top, new, old or controversial is expected");
 }
 
+/// As a request names it.
+std::string_view name_of(CommentSort sort) {
+  switch (sort) {
+    case CommentSort::newest:
+      return "new";
+    case CommentSort::top:
+      return "top";
+    case CommentSort::controversial:
+      return "controversial";
+    default:
+      return "old";
+  }
+}
+
 json::array render_all(const std::vector<Comment>& comments) {
   json::array list;
   for (const Comment& comment : comments)
@@ -118,13 +132,16 @@ Task<Reply> show_post(Api& api, Call& call) {
   const bool with_comments = call.query().flag("include_comments");
   const auto sort = comment_sort_of(call, "comment_sort", CommentSort::oldest);
   const int limit =
-      with_comments ? static_cast<int>(call.query().clamped("comment_limit", 500, 1, 5000)) : 0;
+      with_comments ? static_cast<int>(call.query().clamped("comment_limit", 500, 1, 500)) : 0;
   const auto thread = co_await api.core.with_store([id, viewer, sort, limit](Store& store) {
     return store.find_thread(id, viewer, sort, limit);
   });
   if (!thread) throw not_found("post", id);
   json::object body = render(thread->post);
-  if (with_comments) body["comments"] = render_all(thread->comments);
+  if (with_comments) {
+    body["comments"] = render_all(thread->comments);
+    body["comment_sort"] = name_of(sort);
+  }
   if (!thread->focus_comment_id.empty()) body["focus_comment_id"] = thread->focus_comment_id;
   co_return reply(200, body);
 }
@@ -169,10 +186,17 @@ Task<Reply> list_comments(Api& api, Call& call) {
   query.viewer = co_await api.viewer(call);
   query.sort = comment_sort_of(call, "sort", CommentSort::top);
   query.page = page_of(call, 50);
+  const auto author = call.query().text("author").value_or("");
   const auto listed =
-      co_await api.core.with_store([query](Store& store) -> std::optional<Listed<Comment>> {
+      co_await api.core.with_store([query, author](Store& store) -> std::optional<Listed<Comment>> {
         if (!store.find_post(query.post_id, query.viewer)) return std::nullopt;
-        return store.list_comments(query);
+        CommentQuery resolved = query;
+        if (!author.empty()) {
+          const auto found = store.find_agent(author);
+          if (!found) return Listed<Comment>{};
+          resolved.author = found->id;
+        }
+        return store.list_comments(resolved);
       });
   if (!listed) throw not_found("post", query.post_id);
   co_return reply(200, {{"comments", call.query().flag("tree") ? as_tree(listed->items)

@@ -55,6 +55,11 @@ struct KeyAnswer {
   std::string reason;  ///< what came instead of a yes; of an accepted key: the Hub's 403
 };
 
+/// How many of a thread's comments are read: the newest, of anybody. A context shows far fewer.
+inline constexpr std::size_t kThreadComments = 200;
+/// How many of an agent's own older answers in one thread are read to be counted.
+inline constexpr std::size_t kOwnAnswers = 1000;
+
 /// The Hub, over HTTP. Works with our Hub and with a minimal one that offers only the endpoints
 /// used here. Retries by wait_before_retry(); never past the deadline.
 ///
@@ -98,6 +103,9 @@ class HubClient {
   Task<std::vector<Notification>> unread(AgentId agent, int limit, Deadline deadline);
   Task<> mark_read(AgentId agent, std::vector<std::string> ids, std::string fence,
                    Deadline deadline);
+  /// A post with its newest comments (kThreadComments), and before them every older one of the
+  /// agent's own (kOwnAnswers at most), so that it can count how often it has spoken. A Hub that
+  /// knows neither order nor author gives what it gives, as a whole. Nothing on 404.
   Task<std::optional<Post>> thread(AgentId agent, std::string post_id, Deadline deadline);
   Task<Written> create_post(AgentId agent, NewPost post, WriteGuard guard, Deadline deadline);
   Task<Written> create_comment(AgentId agent, NewComment comment, WriteGuard guard,
@@ -128,6 +136,7 @@ class HubClient {
 
  private:
   Task<HubAnswer> send_once(HubRequest request, std::string request_id, Deadline deadline);
+  Task<std::vector<Comment>> own_comments(AgentId agent, std::string post_id, Deadline deadline);
   Task<std::vector<WaitingAgent>> agent_pages(Query query, std::string endpoint, Deadline deadline);
   net::HttpRequest encode(const HubRequest& request) const;
   const Secret& key_for(const std::string& acting) const;

@@ -8,6 +8,10 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+#include <set>
+
 namespace botburrow::hubapi {
 namespace {
 
@@ -15,17 +19,85 @@ std::string joined(const std::vector<std::string>& parts) {
   return fmt::format("{}", fmt::join(parts, ","));
 }
 
+constexpr std::size_t kPageSize = 100;
+
+// A Hub that knows the order says so; one that does not gives the oldest first, as ever.
+bool is_newest_first(const json::value& answer, const std::vector<Comment>& comments) {
+  if (const auto order = string_field(answer, "comment_sort")) return *order == "new";
+  return comments.size() > 1 && comments.front().created_at > comments.back().created_at;
+}
+
+// Whether the thread may have comments that were not given. Counts are of the Hub's making: deleted
+// or hidden ones may be in them or not.
+bool may_be_cut(const Post& post) {
+  return post.comments.size() == kThreadComments || post.comments_total > post.comments.size();
+}
+
+bool is_by(const Comment& comment, const AgentId& agent) {
+  return comment.author.id == agent.str() || comment.author.name == agent.str();
+}
+
+// Those that are not there yet are older than those that are.
+void put_before(std::vector<Comment>& comments, std::vector<Comment> newest_first) {
+  std::set<std::string> known;
+  for (const auto& comment : comments)
+    known.insert(comment.id);
+  std::erase_if(newest_first, [&](const auto& comment) { return known.contains(comment.id); });
+  std::ranges::reverse(newest_first);
+  comments.insert(comments.begin(), std::make_move_iterator(newest_first.begin()),
+                  std::make_move_iterator(newest_first.end()));
+}
+
 }  // namespace
+
+// Pages of comments, newest first. A Hub that does not know the author gives those of everybody.
+Task<std::vector<Comment>> HubClient::own_comments(AgentId agent, std::string post_id,
+                                                   Deadline deadline) {
+  std::vector<Comment> own;
+  std::set<std::string> known;
+  NextPage next;
+  for (std::size_t page = 0; page < kOwnAnswers / kPageSize; ++page) {
+    HubRequest call{.path = "/posts/" + net::url_encode(post_id) + "/comments",
+                    .query = next.added_to({{"author", agent.str()},
+                                            {"sort", "new"},
+                                            {"limit", fmt::format("{}", kPageSize)},
+                                            {"agent_id", agent.str()}}),
+                    .acting = agent.str(),
+                    .endpoint = "comments"};
+    const auto answer = co_await request(call, deadline, true);
+    const bool asks_too_much = is_unknown_call(answer.status) || answer.status == 400 ||
+                               answer.status == 403 || answer.status == 422;
+    if (asks_too_much) break;
+    if (!is_fine(answer.status)) throw status_error(call, answer);
+    const auto before = known.size();
+    for (auto& one : read_list<Comment>(answer.body, "comments", read_comment)) {
+      if (known.insert(one.id).second && is_by(one, agent)) own.push_back(std::move(one));
+    }
+    // The same page again and again: there are no more.
+    if (known.size() == before) break;
+    next.after(answer.body, array_field(answer.body, "comments").size());
+    if (!next.more) break;
+  }
+  co_return own;
+}
 
 Task<std::optional<Post>> HubClient::thread(AgentId agent, std::string post_id, Deadline deadline) {
   HubRequest call{.path = "/posts/" + net::url_encode(post_id),
-                  .query = {{"include_comments", "true"}, {"agent_id", agent.str()}},
+                  .query = {{"include_comments", "true"},
+                            {"comment_sort", "new"},
+                            {"comment_limit", fmt::format("{}", kThreadComments)},
+                            {"agent_id", agent.str()}},
                   .acting = agent.str(),
                   .endpoint = "post"};
   const auto answer = co_await request(call, deadline, true);
   if (answer.status == 404) co_return std::nullopt;
   if (!is_fine(answer.status)) throw status_error(call, answer);
-  co_return read_post(answer.body);
+  auto post = read_post(answer.body);
+  if (!post) co_return std::nullopt;
+  if (is_newest_first(answer.body, post->comments)) std::ranges::reverse(post->comments);
+  if (may_be_cut(*post))
+    put_before(post->comments, co_await own_comments(agent, post->id, deadline));
+  co_return post;
 }
 
 Task<Written> HubClient::create_post(AgentId agent, NewPost post, WriteGuard guard,

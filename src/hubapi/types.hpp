@@ -46,7 +46,8 @@ struct Post {
   std::string content;
   std::string community;
   std::optional<WallTime> created_at;
-  std::vector<Comment> comments;           ///< oldest first; only where asked for
+  std::vector<Comment> comments;           ///< oldest first; only where asked for, perhaps not all
+  std::size_t comments_total = 0;          ///< how many the thread has, as far as the Hub tells
   std::vector<AgentRef> existing_replies;  ///< discovery feed of our Hub
 };
 

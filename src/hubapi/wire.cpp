@@ -104,6 +104,9 @@ std::optional<Post> read_post(const json::value& value) {
             .community = text(value, "community"),
             .created_at = time_of(value, "created_at")};
   post.comments = read_list<Comment>(value, "comments", read_comment);
+  const auto total = int_field(value, "comment_count").value_or(0);
+  post.comments_total =
+      std::max(post.comments.size(), static_cast<std::size_t>(std::max<std::int64_t>(0, total)));
   for (const auto& reply : array_field(value, "existing_replies")) {
     post.existing_replies.push_back(read_author(reply, "author"));
   }

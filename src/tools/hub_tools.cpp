@@ -176,6 +176,10 @@ class HubGetThread final : public HubTool {
     std::string text =
         fmt::format("**{}**: {}{}\n\nComments:\n", one_line(thread->author.name, kTitleBytes),
                     title, thread->content);
+    const auto shown = thread->comments.size();
+    if (thread->comments_total > shown) {
+      text += fmt::format("({} older ones are left out)\n", thread->comments_total - shown);
+    }
     for (const auto& comment : thread->comments) {
       text += fmt::format("> **{}** (ID: {}): {}\n", one_line(comment.author.name, kTitleBytes),
                           comment.id, quoted(comment.content));

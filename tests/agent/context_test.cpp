@@ -148,6 +148,12 @@ TEST(ThreadContext, SixtyCommentsAreKept) {
   EXPECT_THAT(text, HasSubstr("comment 60 "));
 }
 
+TEST(ThreadContext, CommentsThatWereNotReadAreLeftOutToo) {
+  auto thread = thread_of(61);
+  thread.comments_total = 500;
+  EXPECT_THAT(thread_context(thread), HasSubstr("(440 older comments are left out)"));
+}
+
 TEST(ThreadContext, TwentyFourKibibytesRootIncluded) {
   for (const std::size_t bytes : {500u, 1000u, 3000u, 8000u}) {
     auto thread = thread_of(50, bytes);

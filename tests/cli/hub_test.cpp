@@ -91,6 +91,30 @@ TEST(HubThread, ShowsEveryCommentOnceAndNoControlCharacters) {
   EXPECT_EQ(array_field(parse_json(as_json.out, "answer"), "comments").size(), 3u);
 }
 
+TEST(HubThread, FollowsPagesOfALongThread) {
+  const CannedHub server([](const CannedHub::Request& request) {
+    if (request.target.find("/comments?") == std::string::npos) {
+      return CannedHub::Answer{
+          200, R"({"id":"p1","comment_count":3,"comments":[{"id":"c1"},{"id":"c2"}]})"};
+    }
+    return CannedHub::Answer{200, R"({"comments":[{"id":"c3"}],"total":3})"};
+  });
+  const Ran ran = hub(server, {"thread", "c2", "--json"});
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_EQ(array_field(parse_json(ran.out, "answer"), "comments").size(), 3u);
+  ASSERT_EQ(server.requests().size(), 2u);
+  EXPECT_EQ(server.requests()[1].target, "/api/v1/posts/p1/comments?sort=old&limit=100&offset=2");
+
+  const CannedHub plain([](const CannedHub::Request& request) {
+    if (request.target.find("/comments?") != std::string::npos)
+      return CannedHub::Answer{404, R"({"detail":"Not Found"})"};
+    return CannedHub::Answer{200, R"({"id":"p1","comment_count":3,"comments":[{"id":"c1"}]})"};
+  });
+  const Ran part = hub(plain, {"thread", "p1", "--json"});
+  ASSERT_EQ(part.exit_code, 0) << part.err;
+  EXPECT_EQ(array_field(parse_json(part.out, "answer"), "comments").size(), 1u);
+}
+
 TEST(HubInbox, AsksForTheAgentsUnreadItems) {
   const CannedHub server([](const CannedHub::Request&) {
     return CannedHub::Answer{

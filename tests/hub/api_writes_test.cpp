@@ -1,5 +1,7 @@
 #include "tests/hub/hub_harness.hpp"
 
+#include <gmock/gmock.h>
+
 namespace botburrow::hub::test {
 namespace {
 
@@ -262,6 +264,39 @@ TEST(ApiWrites, ConsumptionCountsOncePerActivationAndReachesTheBudget) {
       hub.post("/system/consumption", hub.critic, {{"agent_id", "scribe"}, {"tokens_input", 1}})
           .status,
       403);
+}
+
+TEST(ApiComments, OrderAndAuthorAreChosen) {
+  HubHarness hub;
+  const auto scribe = hub.agent("scribe"), critic = hub.agent("critic");
+  const auto post = hub.new_post(scribe, "hello");
+  const auto path = "/posts/" + post + "/comments";
+  for (const auto* text : {"one", "two", "three"}) {
+    hub.post(path, critic, {{"content", std::string(text) + " of critic"}});
+    hub.post(path, scribe, {{"content", std::string(text) + " of scribe"}});
+  }
+  const auto texts = [](const Answer& answer) {
+    std::vector<std::string> list;
+    for (const auto& comment : array_field(answer.body, "comments"))
+      list.push_back(string_field(comment, "content").value_or(""));
+    return list;
+  };
+  using ::testing::ElementsAre;
+  const auto newest =
+      hub.get("/posts/" + post + "?include_comments=true&comment_sort=new&comment_limit=2", scribe);
+  EXPECT_THAT(texts(newest), ElementsAre("three of scribe", "three of critic"));
+  EXPECT_EQ(newest.str("comment_sort"), "new");
+  EXPECT_EQ(int_field(newest.body, "comment_count"), 6);
+  const auto plain = hub.get("/posts/" + post + "?include_comments=true", scribe);
+  EXPECT_EQ(texts(plain).front(), "one of critic");
+  EXPECT_EQ(plain.str("comment_sort"), "old");
+
+  auto own = hub.get(path + "?author=@scribe&sort=new&limit=2", critic);
+  EXPECT_THAT(texts(own), ElementsAre("three of scribe", "two of scribe"));
+  EXPECT_EQ(int_field(own.body, "total"), 3);
+  own = hub.get(path + "?author=scribe&sort=new&limit=2&cursor=" + own.str("next_cursor"), critic);
+  EXPECT_THAT(texts(own), ElementsAre("one of scribe"));
+  EXPECT_THAT(texts(hub.get(path + "?author=nobody", critic)), ElementsAre());
 }
 
 }  // namespace

@@ -1,5 +1,9 @@
 #include "tests/hubapi/client_fixture.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 namespace botburrow::hubapi {
 namespace {
 
@@ -93,6 +97,110 @@ TEST_F(ForeignClientTest, TheWholeConversation) {
   EXPECT_EQ(call.authorization, "Bearer service-key");
   EXPECT_EQ(call.fence, "1.2");
   EXPECT_EQ(call.idempotency_key, "k");
+}
+
+TEST_F(ForeignClientTest, AHubThatKnowsNoOrderGivesTheWholeThread) {
+  const auto ada = hub.add_agent("ada"), bob = hub.add_agent("bob");
+  const auto post = hub.add_post(bob, "a long story");
+  const auto comment = [&](const std::string& author, std::string text) {
+    run(client->create_comment(AgentId(author), {.post_id = post, .content = std::move(text)}, {},
+                               soon()));
+  };
+  comment(ada, "the first word");
+  for (int i = 1; i < 200; ++i)
+    comment(bob, "word");
+  const auto exactly = run(client->thread(AgentId(ada), post, soon()));
+  ASSERT_TRUE(exactly);
+  EXPECT_EQ(exactly->comments.size(), 200U);
+  EXPECT_EQ(requests("comments", "405"), 1) << "there might have been more; it cannot say";
+  comment(bob, "the last word");
+  const auto whole = run(client->thread(AgentId(ada), post, soon()));
+  ASSERT_TRUE(whole);
+  EXPECT_EQ(whole->comments.size(), 201U);
+  EXPECT_EQ(whole->comments.front().content, "the first word");
+  EXPECT_EQ(whole->comments.back().content, "the last word");
+  EXPECT_EQ(requests("comments", "405"), 1);
+}
+
+/// A Hub that orders and pages, and knows no author: by the numbers of its comments.
+class PagingHub {
+ public:
+  explicit PagingHub(boost::asio::any_io_executor executor, int comments)
+      : comments_(comments), server_(executor, {}, Log::none()) {
+    server_.route("GET", "/api/v1/posts/:id", [this](net::ServerRequest) { return post(); });
+    server_.route("GET", "/api/v1/posts/:id/comments",
+                  [this](net::ServerRequest request) { return page(std::move(request)); });
+    server_.start();
+  }
+  std::string url() const { return server_.url(); }
+  Task<> stop() { return server_.stop(0s); }
+  int pages = 0;
+  int broken = 0;  ///< of the next pages
+
+ private:
+  /// Every tenth is ada's; the newest has the highest number.
+  static std::string comment(int number) {
+    return fmt::format(
+        R"({{"id":"c{0}","author":{{"id":"{1}","name":"{1}"}},"content":"word {0}","created_at":"2026-01-01T{2:02}:{3:02}:00Z"}})",
+        number, number % 10 == 0 ? "ada" : "bob", number / 60, number % 60);
+  }
+  std::string newest(int from, int count) const {
+    std::vector<std::string> list;
+    for (int i = from; i < std::min(from + count, comments_); ++i)
+      list.push_back(comment(comments_ - 1 - i));
+    return fmt::format("[{}]", fmt::join(list, ","));
+  }
+  Task<net::ServerResponse> post() {
+    co_return net::ServerResponse::json(
+        200, fmt::format(R"({{"id":"p","author":{{"id":"bob"}},"content":"x","comment_count":{},)"
+                         R"("comments":{}}})",
+                         comments_, newest(0, 200)));
+  }
+  Task<net::ServerResponse> page(net::ServerRequest request) {
+    ++pages;
+    if (broken-- > 0) co_return net::ServerResponse::json(503, "{}");
+    const int from = std::stoi(request.query_value("offset").value_or("0"));
+    co_return net::ServerResponse::json(
+        200, fmt::format(R"({{"comments":{},"total":{}}})", newest(from, 100), comments_));
+  }
+  int comments_;
+  net::HttpServer server_;
+};
+
+TEST_F(ClientTest, AHubThatKnowsNoAuthorIsPagedThrough) {
+  PagingHub hub(ioc.get_executor(), 450);
+  connect(hub.url());
+  const auto thread = run(client->thread(AgentId("ada"), "p", soon()));
+  ASSERT_TRUE(thread);
+  EXPECT_EQ(hub.pages, 5);
+  const auto& comments = thread->comments;
+  EXPECT_EQ(comments.size(), 200U + 25U);
+  EXPECT_EQ(std::ranges::count(comments, "ada", [](const auto& c) { return c.author.id; }), 45);
+  EXPECT_EQ(comments.front().id, "c0");
+  EXPECT_EQ(comments.back().id, "c449");
+  EXPECT_TRUE(std::ranges::is_sorted(comments, {}, &Comment::created_at));
+  run(hub.stop());
+}
+
+TEST_F(ClientTest, TheCountingHasAnEnd) {
+  PagingHub hub(ioc.get_executor(), 1400);
+  connect(hub.url());
+  const auto thread = run(client->thread(AgentId("ada"), "p", soon()));
+  ASSERT_TRUE(thread);
+  EXPECT_EQ(hub.pages, 10) << "a thousand, and no more";
+  EXPECT_EQ(thread->comments.size(), 200U + 80U);
+  EXPECT_EQ(thread->comments_total, 1400U);
+  run(hub.stop());
+}
+
+TEST_F(ClientTest, ACountThatCannotBeHadIsNoSmallerCount) {
+  PagingHub hub(ioc.get_executor(), 450);
+  connect(hub.url());
+  hub.broken = 1;
+  EXPECT_EQ(run(client->thread(AgentId("ada"), "p", soon()))->comments.size(), 225U);
+  hub.broken = 1000;
+  EXPECT_EQ(error_of(client->thread(AgentId("ada"), "p", soon())).status(), 503);
+  run(hub.stop());
 }
 
 TEST_F(ForeignClientTest, AHubThatDoesNotKnowTheQuestionTakesTheKey) {

@@ -5,6 +5,9 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
 
 namespace botburrow::hubapi {
 namespace {
@@ -138,6 +141,49 @@ TEST_F(LiveClientTest, AWrongKeyIsSaid) {
               ::testing::HasSubstr("401 Unauthorized from Hub API"));
   EXPECT_EQ(lines->count("hub_auth_error"), 1U);
   EXPECT_EQ(lines->count("hub_auth_error", "botburrow_agent_wrong"), 0U);
+}
+
+TEST_F(LiveClientTest, OfALongThreadTheNewestAreReadAndAllOnesOwnCounted) {
+  const auto post = hub.post("a long story");
+  const auto by_scribe = [&](const std::string& text) {
+    run(client->create_comment(scribe, {.post_id = post, .content = text}, {}, soon()));
+  };
+  int words = 0;
+  const auto by_owner = [&](int count) {
+    for (int i = 0; i < count; ++i)
+      hub.comment(post, fmt::format("word {}", ++words));
+  };
+  by_scribe("the first word");
+  by_scribe("the second word");
+  by_owner(300);
+  by_scribe("in between");
+  by_owner(220);
+  by_scribe("near the end");
+  const auto last = hub.comment(post, "the last word");
+
+  const auto thread = run(client->thread(scribe, post, soon()));
+  ASSERT_TRUE(thread);
+  EXPECT_EQ(thread->comments_total, 525U);
+  EXPECT_EQ(thread->comments.size(), kThreadComments + 3);
+  EXPECT_EQ(thread->comments.back().id, last);
+  EXPECT_TRUE(std::ranges::is_sorted(thread->comments, {}, &Comment::created_at));
+  std::vector<std::string> own;
+  for (const auto& comment : thread->comments) {
+    if (comment.author.id == "scribe") own.push_back(comment.content);
+  }
+  EXPECT_THAT(own, ::testing::ElementsAre("the first word", "the second word", "in between",
+                                          "near the end"));
+}
+
+TEST_F(LiveClientTest, AShortThreadIsOneCall) {
+  const auto post = hub.post("hello");
+  for (const auto* text : {"one", "two", "three"})
+    hub.comment(post, text);
+  const auto thread = run(client->thread(scribe, post, soon()));
+  ASSERT_EQ(thread->comments.size(), 3U);
+  EXPECT_EQ(thread->comments[0].content, "one");
+  EXPECT_EQ(thread->comments[2].content, "three");
+  EXPECT_EQ(requests("comments", "200"), 0);
 }
 
 TEST_F(LiveClientTest, TheHubIsAskedWhetherItTakesTheKey) {
