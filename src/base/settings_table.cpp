@@ -47,7 +47,7 @@ Rows core_rows() {
        .help = "How long one poll waits at the Hub.", .min = 1, .max = 300},
       {.name = "POLL_BATCH_SIZE", .type = integer, .services = C, .default_value = "100",
        .help = "Agents one poll may hand out.", .min = 1, .max = 1000},
-      {.name = "MIN_ACTIVATION_INTERVAL", .type = duration, .services = C | R,
+      {.name = "MIN_ACTIVATION_INTERVAL", .type = duration, .services = C | R | L,
        .default_value = "900",
        .help = "An agent idle for this long may look around by itself.",
        .aliases = {"MIN_STALENESS_SECONDS"}, .flag = "--min-activation-interval", .min = 0,
@@ -150,7 +150,7 @@ Rows storage_rows() {
 
 Rows definition_rows() {
   return {
-      {.name = "AGENT_DEFINITIONS_PATH", .type = path, .services = C | R,
+      {.name = "AGENT_DEFINITIONS_PATH", .type = path, .services = C | R | L,
        .default_value = "/configs/agent-definitions",
        .help = "Folder with agents/NAME/config.yaml and skills/.", .flag = "--definitions"},
       {.name = "AGENT_DEFINITIONS_REPO", .services = C | R,

@@ -1,5 +1,6 @@
 #include "base/error.hpp"
 #include "base/json.hpp"
+#include "cli/agent_document.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/operator_command.hpp"
 
@@ -33,39 +34,14 @@ Task<std::set<std::string>> names(OperatorTools& tools) {
   co_return all;
 }
 
-std::string state_of(const queue::AgentFacts& facts) {
-  if (facts.active) return "running";
-  if (facts.paused || facts.fleet_paused) return "paused";
-  if (facts.waiting) return facts.waiting->due ? "deferred" : "waiting";
-  if (facts.backoff_seconds > 0) return "held_off";
-  return "idle";
-}
-
-json::value to_document(const queue::AgentFacts& facts) {
-  return {
-      {"agent_id", facts.agent_id.str()},
-      {"state", state_of(facts)},
-      {"paused", facts.paused},
-      {"fleet_paused", facts.fleet_paused},
-      {"failures", facts.failures},
-      {"backoff_seconds", facts.backoff_seconds},
-      {"ahead", facts.waiting ? json::value(facts.ahead) : json::value(nullptr)},
-      {"activation_id",
-       facts.active ? json::value(facts.active->activation_id.str()) : json::value(nullptr)},
-      {"last_outcome",
-       facts.last_outcome ? json::value(*facts.last_outcome) : json::value(nullptr)},
-      {"last_reason", facts.last_reason ? json::value(*facts.last_reason) : json::value(nullptr)},
-      {"sentence", queue::to_sentence(facts)}};
-}
-
 Task<int> list(OperatorTools& tools) {
   json::array documents;
   std::vector<std::vector<std::string>> rows;
   for (const auto& name : co_await names(tools)) {
     const auto facts = co_await tools.view.why(AgentId(name));
-    documents.push_back(to_document(facts));
-    rows.push_back(
-        {name, state_of(facts), fmt::format("{}", facts.failures), facts.last_reason.value_or("")});
+    documents.push_back(facts_document(facts));
+    rows.push_back({name, state_name(facts), fmt::format("{}", facts.failures),
+                    facts.last_reason.value_or("")});
   }
   if (tools.json)
     tools.out.json({{"agents", std::move(documents)}});
@@ -74,15 +50,6 @@ Task<int> list(OperatorTools& tools) {
         "no agent waits, runs, is held off or paused; all of them: botburrow hub agents");
   else
     tools.out.table({"agent", "state", "failures", "last reason"}, rows);
-  co_return exit_code::kDone;
-}
-
-Task<int> why(OperatorTools& tools, const std::string& agent) {
-  const auto facts = co_await tools.view.why(agent_argument(agent));
-  if (tools.json)
-    tools.out.json(to_document(facts));
-  else
-    tools.out.line(printable(queue::to_sentence(facts)));
   co_return exit_code::kDone;
 }
 
@@ -122,14 +89,6 @@ void add_agents_state(CLI::App& app, Context& context) {
   add_pausing(*command, context, true);
   add_pausing(*command, context, false);
   add_operator_command(*command, context, [](OperatorTools& tools) { return list(tools); });
-}
-
-void add_why(CLI::App& app, Context& context) {
-  auto* command = app.add_subcommand("why", "In one sentence, what an agent waits for");
-  auto agent = std::make_shared<std::string>();
-  command->add_option("agent", *agent, "The agent's id")->required()->type_name("AGENT");
-  add_operator_command(*command, context,
-                       [agent](OperatorTools& tools) { return why(tools, *agent); });
 }
 
 }  // namespace botburrow::cli

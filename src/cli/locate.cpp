@@ -114,6 +114,9 @@ std::optional<RunningSystem> find_running(const std::string& data_folder) {
   out.runner_url = string_field(run, "runner").value_or("");
   out.redis_url = string_field(run, "redis").value_or("");
   out.pid = static_cast<long>(int_field(run, "pid").value_or(0));
+  out.definitions = string_field(run, "definitions").value_or("");
+  if (const auto seconds = int_field(run, "min_activation_interval"))
+    out.min_activation_interval = std::chrono::seconds(*seconds);
   if (out.hub_url.empty())
     throw Error(errc::bad_input,
                 fmt::format("{}: field hub is missing; restart botburrow up", path));
@@ -143,7 +146,9 @@ void write_running(const std::string& data_folder, const RunningSystem& system) 
                             {"coordinator", system.coordinator_url},
                             {"runner", system.runner_url},
                             {"redis", system.redis_url},
-                            {"pid", system.pid}};
+                            {"pid", system.pid},
+                            {"definitions", system.definitions},
+                            {"min_activation_interval", system.min_activation_interval.count()}};
   // Who finds run.json must find the keys that belong to it.
   write_whole(keys_file(data_folder), to_pretty_json(keys) + "\n");
   write_whole(run_file(data_folder), to_pretty_json(run) + "\n");
@@ -188,6 +193,8 @@ RunningSystem locate_system(const Context& context, const LocateFlags& flags) {
   out.redis_url = settings.text("REDIS_URL");
   out.service_key = settings.secret("HUB_API_KEY");
   out.admin_key = settings.secret("ADMIN_KEY");
+  out.definitions = settings.text("AGENT_DEFINITIONS_PATH");
+  out.min_activation_interval = settings.seconds("MIN_ACTIVATION_INTERVAL");
   return out;
 }
 

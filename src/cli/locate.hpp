@@ -3,6 +3,7 @@
 #include "base/secret.hpp"
 #include "cli/commands.hpp"
 
+#include <chrono>
 #include <map>
 #include <optional>
 #include <string>
@@ -15,6 +16,8 @@ struct RunningSystem {
   std::string hub_url, coordinator_url, runner_url, redis_url;
   long pid = 0;
   Secret owner_key, service_key, admin_key;
+  std::string definitions;  ///< folder of agent definitions; empty where it is not known
+  std::chrono::seconds min_activation_interval{900};  ///< MIN_ACTIVATION_INTERVAL of the leader
 };
 
 /// Nothing where DIR/run.json does not exist. Throws Error{bad_input} naming the file for one that

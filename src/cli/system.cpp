@@ -8,6 +8,7 @@
 
 #include <unistd.h>
 
+#include <filesystem>
 #include <set>
 
 namespace botburrow::cli {
@@ -126,6 +127,8 @@ struct System::Impl {
     view = std::make_unique<queue::OperatorView>(*operator_redis, ground.log);
     co_await until_all_ready();
     running.pid = ::getpid();
+    running.definitions = std::filesystem::absolute(ground.settings.text("AGENT_DEFINITIONS_PATH"));
+    running.min_activation_interval = ground.settings.seconds("MIN_ACTIVATION_INTERVAL");
     tasks.spawn("register", [this] { return register_loop(); });
     write_running(options.data_folder, running);
   }

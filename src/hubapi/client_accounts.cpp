@@ -36,7 +36,8 @@ Task<std::optional<AgentInfo>> HubClient::agent(std::string name, Deadline deadl
                       .status = text("status"),
                       .config_source = text("config_source"),
                       .config_path = text("config_path"),
-                      .config_branch = text("config_branch")};
+                      .config_branch = text("config_branch"),
+                      .last_activated_at = parse_rfc3339(text("last_activated_at"))};
 }
 
 Task<bool> HubClient::report(std::string agent_id, std::string path, std::string body,

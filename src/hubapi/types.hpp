@@ -122,6 +122,7 @@ struct Generation {
 struct AgentInfo {
   AgentId id;
   std::string name, type, status, config_source, config_path, config_branch;
+  std::optional<WallTime> last_activated_at;
 };
 
 /// The answer an idempotency key was given.

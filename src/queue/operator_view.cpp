@@ -191,10 +191,15 @@ Task<std::vector<Waiting>> OperatorView::waiting(std::optional<Priority> only, s
 }
 
 Task<std::vector<Waiting>> OperatorView::deferred(std::size_t limit) {
+  if (limit == 0) co_return std::vector<Waiting>{};
+  co_return co_await deferred_page(0, static_cast<std::int64_t>(limit));
+}
+
+Task<std::vector<Waiting>> OperatorView::deferred_page(std::int64_t first, std::int64_t count) {
   std::vector<Waiting> all;
-  if (limit == 0) co_return all;
-  const auto reply = co_await redis_.command(
-      {"ZRANGE", "work:deferred", "0", fmt::to_string(limit - 1), "WITHSCORES"}, soon());
+  const auto reply = co_await redis_.command({"ZRANGE", "work:deferred", fmt::to_string(first),
+                                              fmt::to_string(first + count - 1), "WITHSCORES"},
+                                             soon());
   const auto& fields = reply.array();
   for (std::size_t i = 0; i + 1 < fields.size(); i += 2) {
     Waiting entry = waiting_of(Priority::normal, fields[i].str());
@@ -264,7 +269,10 @@ Task<AgentFacts> OperatorView::why(AgentId agent) {
                                            {"HGET", "work:active", id},
                                            {"GET", "agent:activation:" + id},
                                            {"HEXISTS", "work:dirty", id},
-                                           {"TIME"}},
+                                           {"TIME"},
+                                           {"EXISTS", "coordinator:leader"},
+                                           {"LLEN", "work:queue:high"},
+                                           {"LLEN", "work:queue:normal"}},
                                           soon());
   for (const RedisReply& reply : r)
     checked(reply);
@@ -272,9 +280,11 @@ Task<AgentFacts> OperatorView::why(AgentId agent) {
                    .paused = r.at(0).integer() == 1,
                    .fleet_paused = r.at(1).integer() == 1,
                    .generation_missing = r.at(2).is_nil(),
+                   .led = r.at(11).integer() == 1,
                    .failures = number_of(r.at(5)),
-                   .follow_up = r.at(9).integer() == 1};
-  const double now = static_cast<double>(number_of(r.at(10).array().at(0)));
+                   .follow_up = r.at(9).integer() == 1,
+                   .server_time = static_cast<double>(number_of(r.at(10).array().at(0)))};
+  const double now = facts.server_time;
   if (!r.at(4).is_nil()) facts.backoff_seconds = std::max(0.0, decimal_of(r.at(4).str()) - now);
   if (!r.at(6).is_nil()) {
     if (const auto why = try_parse_json(r.at(6).str())) {
@@ -288,23 +298,41 @@ Task<AgentFacts> OperatorView::why(AgentId agent) {
 
   const std::string queued = r.at(3).str();
   const Priority queue = parse_priority(queued.substr(0, queued.find(':')));
-  for (std::int64_t skip = 0; skip < kPlaceMax && !facts.waiting; skip += kPageSize) {
+  if (auto place = co_await place_of(agent, queue)) {
+    facts.waiting = std::move(place->waiting);
+    facts.ahead = place->before;
+    if (queue != Priority::high) facts.ahead += r.at(12).integer();
+    if (queue == Priority::low) facts.ahead += r.at(13).integer();
+  } else {
+    facts.waiting = co_await find_deferred(agent);
+  }
+  co_return facts;
+}
+
+Task<std::optional<OperatorView::Place>> OperatorView::place_of(AgentId agent, Priority queue) {
+  for (std::int64_t skip = 0; skip < kPlaceMax; skip += kPageSize) {
     const auto page = co_await redis_.command(range_from_right(queue, skip, kPageSize), soon());
     const auto& elements = page.array();
-    for (std::size_t i = elements.size(); i-- > 0 && !facts.waiting;) {
+    for (std::size_t i = elements.size(); i-- > 0;) {
       Waiting entry = waiting_of(queue, elements[i].str());
       if (!entry.item || entry.item->agent_id != agent) continue;
-      facts.waiting = std::move(entry);
-      facts.ahead = skip + static_cast<std::int64_t>(elements.size() - 1 - i);
+      co_return Place{.waiting = std::move(entry),
+                      .before = skip + static_cast<std::int64_t>(elements.size() - 1 - i)};
     }
     if (elements.size() < static_cast<std::size_t>(kPageSize)) break;
   }
-  if (!facts.waiting) {
-    for (Waiting& entry : co_await deferred(kPageSize)) {
-      if (entry.item && entry.item->agent_id == agent) facts.waiting = std::move(entry);
+  co_return std::nullopt;
+}
+
+Task<std::optional<Waiting>> OperatorView::find_deferred(AgentId agent) {
+  for (std::int64_t first = 0; first < kPlaceMax; first += kPageSize) {
+    auto page = co_await deferred_page(first, kPageSize);
+    for (Waiting& entry : page) {
+      if (entry.item && entry.item->agent_id == agent) co_return std::move(entry);
     }
+    if (page.size() < static_cast<std::size_t>(kPageSize)) break;
   }
-  co_return facts;
+  co_return std::nullopt;
 }
 
 Task<bool> OperatorView::stop_activation(ActivationId id) {
@@ -327,7 +355,7 @@ Task<std::int64_t> OperatorView::clear_backoff(AgentId agent) {
 Task<std::int64_t> OperatorView::clear_all_backoffs() {
   const auto r = co_await redis_.pipeline({{"HKEYS", "work:backoff"},
                                            {"HKEYS", "work:failures"},
-                                           {"DEL", "work:backoff", "work:failures"}},
+                                           {"DEL", "work:backoff", "work:failures", "work:why"}},
                                           soon());
   std::map<std::string, bool> agents;
   for (std::size_t i = 0; i < 2; ++i) {

@@ -78,22 +78,22 @@ struct DeadLetter {
 /// dup_queued and dup_active: the agent waits or runs already; the dead letter stays.
 enum class RetryResult { queued, not_found, dup_queued, dup_active, unreadable };
 
-/// What one agent waits for.
+/// What Redis tells of one agent.
 struct AgentFacts {
   AgentId agent_id;
   bool paused = false;
   bool fleet_paused = false;
   bool generation_missing = false;
+  bool led = false;  ///< a coordinator has said lately that it leads
   std::optional<Waiting> waiting;
-  std::int64_t ahead = 0;  ///< elements before it in its own queue
+  std::int64_t ahead = 0;  ///< elements taken before it: of higher queues, and of its own
   std::optional<ActiveActivation> active;
   double backoff_seconds = 0;
   std::int64_t failures = 0;
   bool follow_up = false;
   std::optional<std::string> last_at, last_outcome, last_reason;  ///< of `work:why`
+  double server_time = 0;                                         ///< Unix seconds, of Redis
 };
-/// One sentence for people, e.g. "scribe is held off for 42 s: 6 failures in a row, last: …".
-std::string to_sentence(const AgentFacts& facts);
 
 /// enqueued = waiting (queued + deferred) + leased + dead + done.
 struct Census {
@@ -122,7 +122,8 @@ class OperatorView {
 
   /// Force stop: true if it was running. Its runner ends it within 5 s.
   Task<bool> stop_activation(ActivationId id);
-  /// Ends back-off and resets the failure count. Answers how many agents had one.
+  /// Ends back-off, resets the failure count and forgets the reason. Answers how many agents had
+  /// one.
   Task<std::int64_t> clear_backoff(AgentId agent);
   Task<std::int64_t> clear_all_backoffs();
   /// False: it was so already. `*` = the whole fleet.
@@ -141,6 +142,14 @@ class OperatorView {
   Task<std::int64_t> clear_all_dead();
 
  private:
+  struct Place {
+    Waiting waiting;
+    std::int64_t before = 0;  // elements of the same queue
+  };
+  Task<std::optional<Place>> place_of(AgentId agent, Priority queue);
+  Task<std::optional<Waiting>> find_deferred(AgentId agent);
+  Task<std::vector<Waiting>> deferred_page(std::int64_t first, std::int64_t count);
+
   net::Redis& redis_;
   Log log_;
 };

@@ -1,10 +1,15 @@
 #include "base/json.hpp"
+#include "base/time.hpp"
+#include "canned_hub.hpp"
 #include "run_program.hpp"
 #include "tests/support/private_redis.hpp"
 
 #include <boost/json.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
 
 namespace botburrow::cli {
 namespace {
@@ -64,7 +69,7 @@ TEST_F(OperatorCommands, PausedAgentIsNotQueuedUnlessForced) {
   EXPECT_THAT(refused.out, HasSubstr("agents resume"));
   EXPECT_EQ(run({"queue", "add", "scribe", "--unchecked", "--force"}).exit_code, 0);
   run({"agents", "resume", "scribe"});
-  EXPECT_THAT(why("scribe"), HasSubstr("waits in work:queue:high"));
+  EXPECT_THAT(why("scribe"), HasSubstr("is queued behind 0 in work:queue:high"));
 }
 
 TEST_F(OperatorCommands, FleetIsPausedAndResumed) {
@@ -87,7 +92,7 @@ TEST_F(OperatorCommands, BackOffIsShownAndCleared) {
 TEST_F(OperatorCommands, HoldOffWithoutAFailureCountsNone) {
   const auto later = std::to_string(std::stoll(redis_.ask({"TIME"}).array().at(0).str()) + 60);
   redis_.ask({"HSET", "work:backoff", "scribe", later});
-  EXPECT_THAT(why("scribe"), HasSubstr("is held off for"));
+  EXPECT_THAT(why("scribe"), HasSubstr("is held off until"));
   EXPECT_THAT(why("scribe"), testing::Not(HasSubstr("failures")));
 }
 
@@ -117,6 +122,64 @@ TEST_F(OperatorCommands, RunningActivationIsListedAndStopped) {
   EXPECT_EQ(string_field(ask({"activations", "stop", "scribe"}), "activation_id"), "a-1");
   EXPECT_EQ(redis_.ask({"EXISTS", "activation:a-1"}).integer(), 0);
   EXPECT_EQ(run({"activations", "stop", "scribe"}).exit_code, 1);
+}
+
+/// A Hub on which ada is idle, and bob has a mention; carl is over budget.
+CannedHub::Answer small_hub(const CannedHub::Request& request) {
+  const auto& target = request.target;
+  const auto is = [&](std::string_view part) { return target.find(part) != std::string::npos; };
+  if (is("/agents/nobody")) return {404, R"({"detail":"no such agent"})"};
+  for (const std::string name : {"ada", "bob", "carl"}) {
+    if (is("/agents/" + name))
+      return {200, R"({"id":")" + name + R"(","name":")" + name +
+                       R"(","status":"active","last_activated_at":")" +
+                       to_rfc3339(system_clock().wall()) + "\"}"};
+  }
+  if (is("/notifications") && is("agent_id=bob"))
+    return {200, R"({"notifications":[{"id":"n1","type":"mention","post_id":"p"}]})"};
+  if (is("/notifications")) return {200, R"({"notifications":[]})"};
+  if (is("/budget-health") && is("agent_id=carl"))
+    return {200, R"({"daily_limit":5,"daily_used":6,"healthy":false})"};
+  return {404, R"({"detail":"Not Found"})"};
+}
+
+TEST_F(OperatorCommands, WhyAsksTheHubToo) {
+  const CannedHub hub(small_hub);
+  const auto why_there = [&](const std::string& agent) {
+    return run({"why", agent, "--hub-url", hub.url()}).out;
+  };
+  EXPECT_THAT(why_there("nobody"), HasSubstr("the Hub knows no such agent"));
+  EXPECT_THAT(why_there("ada"), HasSubstr("is not stale yet: it may look around in 15 min"));
+  EXPECT_THAT(why_there("bob"), HasSubstr("has 1 unread notification, but no coordinator leads"));
+  redis_.ask({"SET", "coordinator:leader", "c-1"});
+  EXPECT_THAT(why_there("bob"), HasSubstr("which the leader takes up at its next look"));
+  EXPECT_THAT(why_there("carl"), HasSubstr("is over budget: Daily budget exceeded"));
+  const auto document = ask({"why", "bob", "--hub-url", hub.url()});
+  EXPECT_EQ(string_field(document, "waits_for"), "unread");
+  EXPECT_EQ(int_field(*find_field(document, "hub"), "unread"), 1);
+}
+
+TEST_F(OperatorCommands, WhyGoesOnWithoutTheHub) {
+  const Ran ran = run({"why", "ada", "--hub-url", "http://127.0.0.1:1"});
+  EXPECT_EQ(ran.exit_code, 0);
+  EXPECT_THAT(ran.out, HasSubstr("as far as Redis knows; the Hub could not be asked: "));
+  EXPECT_THAT(ran.out, HasSubstr("http://127.0.0.1:1"));
+  add("ada");
+  EXPECT_THAT(run({"why", "ada", "--hub-url", "http://127.0.0.1:1"}).out,
+              HasSubstr("is queued behind 0"));
+}
+
+TEST_F(OperatorCommands, WhyNamesAMissingExecutorAndRunner) {
+  add("coder");
+  EXPECT_THAT(why("coder"), HasSubstr("no live runner takes inbox work"));
+  std::filesystem::create_directories(folder_.path() + "/defs/agents/coder");
+  std::ofstream(folder_.path() + "/defs/agents/coder/config.yaml")
+      << "name: coder\ntype: claude-code\nbrain: {model: m}\n";
+  const Ran ran =
+      run_program({.arguments = {"why", "coder", "--redis-url", redis_.url()},
+                   .environment = {{"HOME", folder_.path()},
+                                   {"AGENT_DEFINITIONS_PATH", folder_.path() + "/defs"}}});
+  EXPECT_THAT(ran.out, HasSubstr("its executor 'claude-code' is not available"));
 }
 
 TEST_F(OperatorCommands, WithoutRunnersThatIsSaid) {

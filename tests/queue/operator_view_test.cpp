@@ -1,5 +1,4 @@
-#include "queue/operator_view.hpp"
-
+#include "queue/agent_sentence.hpp"
 #include "queue_fixture.hpp"
 
 #include <set>
@@ -177,8 +176,9 @@ TEST_F(Operators, PausingAndResumingSayWhetherItChanged) {
 TEST_F(Operators, ClearingAllBackOffsResetsEveryCount) {
   ask({"HSET", "work:backoff", "a", "1", "b", "2"});
   ask({"HSET", "work:failures", "b", "3", "c", "4"});
+  ask({"HSET", "work:why", "c", R"({"at":"x","outcome":"failure","reason":"LLM error"})"});
   EXPECT_EQ(run(view.clear_all_backoffs()), 3);
-  EXPECT_EQ(ask({"EXISTS", "work:backoff", "work:failures"}), "0");
+  EXPECT_EQ(ask({"EXISTS", "work:backoff", "work:failures", "work:why"}), "0");
   EXPECT_EQ(run(view.clear_all_backoffs()), 0);
 }
 
@@ -189,16 +189,51 @@ TEST_F(Operators, WhyTellsEachReason) {
   EXPECT_EQ(why("nobody"), "nobody has nothing to do.");
   enqueue(inbox("first"));
   enqueue(inbox("second"));
-  EXPECT_THAT(why("second"), HasSubstr("waits in work:queue:high (1 before it)"));
+  EXPECT_THAT(why("second"), HasSubstr("is queued behind 1 in work:queue:high"));
   const Claim claim = claim_now();
-  EXPECT_THAT(why("first"), HasSubstr("is running: activation " + claim.activation_id.str()));
+  EXPECT_THAT(why("first"), HasSubstr("activation " + claim.activation_id.str()));
   complete(claim, Outcome::skipped, 60s, "min_interval_seconds");
-  EXPECT_THAT(why("first"), HasSubstr("held off for"));
-  EXPECT_THAT(why("first"), HasSubstr("last: skipped (min_interval_seconds)"));
+  EXPECT_THAT(why("first"), HasSubstr("is held off until"));
+  EXPECT_THAT(why("first"), HasSubstr("last: skipped, min_interval_seconds"));
   run(queue.hand_back({.lease = ref_of(claim_now()), .reason = HandBackReason::hub_away}));
-  EXPECT_THAT(why("second"), HasSubstr("waits for a time"));
+  EXPECT_THAT(why("second"), HasSubstr("waits until"));
   ask({"DEL", "work:generation"});
   EXPECT_THAT(why("second"), HasSubstr("work:generation is missing"));
+}
+
+TEST_F(Operators, WhatIsTakenFirstStandsAhead) {
+  for (const char* agent : {"h1", "h2", "h3"})
+    enqueue(inbox(agent));
+  enqueue(discovery("n1"));
+  enqueue(discovery("l1", Priority::low));
+  enqueue(discovery("l2", Priority::low));
+  const auto ahead = [this](const char* agent) { return run(view.why(AgentId(agent))).ahead; };
+  EXPECT_EQ(ahead("h1"), 0);
+  EXPECT_EQ(ahead("h3"), 2);
+  EXPECT_EQ(ahead("n1"), 3);
+  EXPECT_EQ(ahead("l1"), 4);
+  EXPECT_EQ(ahead("l2"), 5);
+}
+
+TEST_F(Operators, ADeferredItemIsFoundBehindThousandsOfOthers) {
+  std::vector<std::string> args{"ZADD", "work:deferred"};
+  for (int i = 0; i < 2500; ++i) {
+    args.push_back(std::to_string(1'800'000'000 + i));
+    args.push_back(encode(inbox(fmt::format("agent-{}", i))));
+  }
+  ask(args);
+  ask({"HSET", "work:queued", "agent-2345", "high:inbox"});
+  const auto facts = run(view.why(AgentId("agent-2345")));
+  ASSERT_TRUE(facts.waiting);
+  EXPECT_EQ(facts.waiting->due, 1'800'002'345);
+  EXPECT_EQ(run(view.deferred(7)).size(), 7u);
+  ask({"DEL", "work:deferred", "work:queued"});  // Nobody ever enqueued them: the census is kept.
+}
+
+TEST_F(Operators, WhetherSomebodyLeadsIsTold) {
+  EXPECT_FALSE(run(view.why(AgentId("a"))).led);
+  ask({"SET", "coordinator:leader", "c-1"});
+  EXPECT_TRUE(run(view.why(AgentId("a"))).led);
 }
 
 }  // namespace

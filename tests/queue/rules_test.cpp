@@ -1,7 +1,7 @@
+#include "queue/agent_sentence.hpp"
 #include "queue/breaker.hpp"
 #include "queue/election.hpp"
 #include "queue/lease_watch.hpp"
-#include "queue/operator_view.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -127,26 +127,127 @@ TEST(LeaseWatch, LengthsAreBounded) {
   }
 }
 
+/// An agent of which Redis knows nothing, at noon, under a leader.
+AgentFacts idle() {
+  return {.agent_id = AgentId("scribe"), .led = true, .server_time = 1770465600};
+}
+OutsideFacts hub_says() {
+  return {.hub_asked = true, .unread = 0, .stale_in_seconds = 0, .explores = true};
+}
+
 TEST(Sentence, NamesWhatTheAgentWaitsFor) {
-  using testing::HasSubstr;
-  AgentFacts facts{.agent_id = AgentId("scribe")};
+  auto facts = idle();
   EXPECT_EQ(to_sentence(facts), "scribe has nothing to do.");
   facts.backoff_seconds = 41.2;
   facts.failures = 6;
   facts.last_outcome = "failure";
   facts.last_reason = "LLM error";
   EXPECT_EQ(to_sentence(facts),
-            "scribe is held off for 42 s more: 6 failures in a row; last: failure (LLM error).");
+            "scribe is backing off until 2026-02-07T12:00:42Z (42 s) after 6 failures in a row "
+            "(last: failure, LLM error).");
+  facts.ahead = 3;
   facts.waiting = Waiting{.item = WorkItem{}};
-  EXPECT_THAT(to_sentence(facts), HasSubstr("waits in work:queue:normal (0 before it)"));
+  EXPECT_EQ(to_sentence(facts),
+            "scribe is queued behind 3 in work:queue:normal for a runner that takes inbox work (6 "
+            "failures in a row; last: failure, LLM error).");
+  facts.failures = 0;
+  facts.waiting->due = facts.server_time + 600;
+  EXPECT_EQ(to_sentence(facts),
+            "scribe waits until 2026-02-07T12:10:00Z (10 min) with its inbox item, which comes "
+            "back by itself.");
   facts.paused = true;
   EXPECT_EQ(to_sentence(facts), "scribe is paused.");
   facts.fleet_paused = true;
-  EXPECT_THAT(to_sentence(facts), HasSubstr("whole fleet"));
+  EXPECT_EQ(to_sentence(facts), "scribe waits because the whole fleet is paused.");
   facts.generation_missing = true;
-  EXPECT_THAT(to_sentence(facts), HasSubstr("work:generation"));
-  facts.active = ActiveActivation{.runner_id = RunnerId("r"), .activation_id = ActivationId("x")};
-  EXPECT_THAT(to_sentence(facts), HasSubstr("is running: activation x on r"));
+  EXPECT_THAT(to_sentence(facts), testing::HasSubstr("work:generation is missing"));
+  facts.active = ActiveActivation{
+      .runner_id = RunnerId("r"), .activation_id = ActivationId("x"), .started_at = "then"};
+  EXPECT_EQ(to_sentence(facts), "scribe is running on r since then: activation x.");
+}
+
+TEST(Sentence, HoldOffsWithoutAFailureAreNoBackOff) {
+  auto facts = idle();
+  facts.backoff_seconds = 60;
+  facts.last_outcome = "skipped";
+  facts.last_reason = "min_interval_seconds";
+  EXPECT_EQ(to_sentence(facts),
+            "scribe is held off until 2026-02-07T12:01:00Z (60 s) (last: skipped, "
+            "min_interval_seconds).");
+  facts.last_outcome = "over_budget";
+  facts.last_reason = "Daily budget exceeded";
+  EXPECT_EQ(wait_reason(facts, {}), WaitReason::over_budget);
+  EXPECT_EQ(to_sentence(facts),
+            "scribe is over budget: Daily budget exceeded; it is looked at again at "
+            "2026-02-07T12:01:00Z (60 s).");
+}
+
+TEST(Sentence, WorkThatNobodyCanTakeIsNotJustQueued) {
+  auto facts = idle();
+  facts.waiting = Waiting{.queue = Priority::high, .item = WorkItem{}};
+  OutsideFacts outside{.runner_lives = true};
+  EXPECT_EQ(wait_reason(facts, outside), WaitReason::queued);
+  outside.runner_lives = false;
+  EXPECT_EQ(to_sentence(facts, outside),
+            "scribe is queued behind 0 in work:queue:high, and no live runner takes inbox work; "
+            "start one with botburrow runner.");
+  outside.missing_executor = "claude-code";
+  EXPECT_EQ(to_sentence(facts, outside),
+            "scribe is queued behind 0 in work:queue:high, and no runner can take it: its executor "
+            "'claude-code' is not available.");
+  facts.waiting->due = facts.server_time + 5;
+  EXPECT_EQ(wait_reason(facts, outside), WaitReason::no_executor);
+}
+
+TEST(Sentence, OfAnIdleAgentTheHubTellsMore) {
+  const auto facts = idle();
+  auto outside = hub_says();
+  EXPECT_EQ(to_sentence(facts, outside),
+            "scribe has nothing unread, and looks around once the leader sends it.");
+  outside.stale_in_seconds = 700;
+  EXPECT_EQ(to_sentence(facts, outside),
+            "scribe has nothing unread and is not stale yet: it may look around in 12 min.");
+  outside.explores = false;
+  EXPECT_EQ(wait_reason(facts, outside), WaitReason::never_explores);
+  outside.unread = 1;
+  EXPECT_EQ(to_sentence(facts, outside),
+            "scribe has 1 unread notification, which the leader takes up at its next look at the "
+            "Hub.");
+  outside.unread = 100;
+  outside.unread_is_more = true;
+  EXPECT_THAT(to_sentence(facts, outside),
+              testing::HasSubstr("has at least 100 unread notifications, which"));
+  outside.over_budget = "Monthly budget exceeded";
+  EXPECT_EQ(to_sentence(facts, outside), "scribe is over budget: Monthly budget exceeded.");
+  outside.hub_status = "retired";
+  EXPECT_EQ(to_sentence(facts, outside), "scribe is retired on the Hub.");
+  outside.known_to_hub = false;
+  EXPECT_EQ(to_sentence(facts, outside), "scribe has nothing to do: the Hub knows no such agent.");
+  EXPECT_EQ(to_sentence(facts, {.hub_fault = "Connection refused"}),
+            "scribe has nothing to do as far as Redis knows; the Hub could not be asked: "
+            "Connection refused.");
+}
+
+TEST(Sentence, WithoutALeaderNobodyLooks) {
+  auto facts = idle();
+  facts.led = false;
+  auto outside = hub_says();
+  EXPECT_EQ(to_sentence(facts, outside),
+            "scribe has been idle long enough to look around, but no coordinator leads; start one "
+            "with botburrow coordinator.");
+  outside.unread = 2;
+  EXPECT_THAT(to_sentence(facts, outside),
+              testing::HasSubstr("has 2 unread notifications, but no coordinator leads"));
+  outside.unread = 0;
+  outside.stale_in_seconds = 5;
+  EXPECT_EQ(wait_reason(facts, outside), WaitReason::not_stale) << "nothing is late yet";
+}
+
+TEST(Sentence, EveryReasonHasAName) {
+  std::set<std::string_view> names;
+  for (int i = 0; i <= static_cast<int>(WaitReason::nothing); ++i)
+    names.insert(name_of(static_cast<WaitReason>(i)));
+  EXPECT_EQ(names.size(), static_cast<std::size_t>(WaitReason::nothing) + 1);
 }
 
 }  // namespace

@@ -1,0 +1,16 @@
+#pragma once
+
+#include "queue/agent_sentence.hpp"
+
+#include <boost/json/object.hpp>
+
+#include <string>
+
+namespace botburrow::cli {
+
+/// "running", "paused", "waiting", "deferred", "held_off" or "idle", by Redis alone.
+std::string state_name(const queue::AgentFacts& facts);
+/// What Redis tells of one agent, for --json.
+boost::json::object facts_document(const queue::AgentFacts& facts);
+
+}  // namespace botburrow::cli
