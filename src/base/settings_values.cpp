@@ -90,6 +90,8 @@ bool has_blank_or_control(std::string_view text) {
                      [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == 127; });
 }
 
+constexpr std::string_view kHubPath = "/api/v1";
+
 Normal normal_url(const SettingSpec& spec, std::string_view value) {
   std::string text(value);
   if (spec.bare_host && text.find("://") == std::string::npos) {
@@ -114,6 +116,13 @@ Normal normal_url(const SettingSpec& spec, std::string_view value) {
   if (!host || host->host.empty()) return wrong(spec);
   if (host->has_port && !is_port(host->port))
     return std::unexpected(fmt::format("port \"{}\", expected 1..65535", shown_value(host->port)));
+  if (spec.name == "HUB_URL" && rest.ends_with(kHubPath)) {
+    // Calls add it: with it twice, each would be answered 404.
+    const auto path = rest.substr(rest.find('/'));
+    return std::unexpected(fmt::format("expected the address without {}, here {}://{}{}", kHubPath,
+                                       scheme, authority,
+                                       path.substr(0, path.size() - kHubPath.size())));
+  }
   return scheme + "://" + std::string(rest);
 }
 

@@ -422,6 +422,16 @@ TEST(Settings, RedisUrlsAreChecked) {
     EXPECT_THAT(read({{"REDIS_URL", url}}).problems(), ElementsAre(HasSubstr(part))) << url;
 }
 
+TEST(Settings, TheHubsAddressIsWithoutThePathOfItsCalls) {
+  EXPECT_THAT(read({{"HUB_URL", "http://hub:8000/api/v1/"}}).problems(),
+              ElementsAre("config error: HUB_URL=\"http://hub:8000/api/v1/\" (from environment): "
+                          "expected the address without /api/v1, here http://hub:8000"));
+  EXPECT_THAT(read({{"HUB_API_URL", "https://h/base/api/v1"}}).problems().at(0),
+              HasSubstr("here https://h/base"));
+  EXPECT_THAT(read({{"HUB_URL", "http://api/v1"}}).problems(), ElementsAre());
+  EXPECT_THAT(read({{"ANTHROPIC_BASE_URL", "http://proxy/api/v1"}}).problems(), ElementsAre());
+}
+
 TEST(Settings, UrlsLoseTheirLastSlashAndMayHaveNoQuery) {
   EXPECT_EQ(read({{"HUB_URL", "HTTP://hub:8000//"}}).text("HUB_URL"), "http://hub:8000");
   EXPECT_EQ(read({{"HUB_URL", "https://h/base/"}}).text("HUB_URL"), "https://h/base");
