@@ -8,6 +8,7 @@
 #include "cli/locate.hpp"
 #include "cli/output.hpp"
 #include "cli/service.hpp"
+#include "hub/mentions.hpp"
 #include "hubapi/client.hpp"
 
 #include <CLI/CLI.hpp>
@@ -27,6 +28,8 @@ namespace {
 using hubapi::HubRequest;
 
 constexpr std::chrono::seconds kPatience{60};
+constexpr std::chrono::seconds kMentionsTime{5};
+constexpr std::size_t kMentionsMax = 10;
 constexpr std::size_t kTextBytesMax = 1u << 20;
 constexpr std::size_t kAgentsMax = 10'000;
 constexpr std::size_t kCommentsMax = 10'000;
@@ -67,6 +70,16 @@ class HubSession {
     co_return std::move(answer.body);
   }
 
+  /// False only where the Hub says that it knows nobody of that name.
+  Task<bool> knows(std::string name, Deadline deadline) {
+    try {
+      co_return (co_await client_.agent(std::move(name), deadline)).has_value();
+    } catch (const Error&) {
+      // It does not tell.
+    }
+    co_return true;
+  }
+
   const HubLocation& location() const { return location_; }
 
  private:
@@ -83,6 +96,21 @@ Task<json::value> ask(HubLocation location, Log log, HubRequest request) {
   HubSession session(co_await boost::asio::this_coro::executor, std::move(location),
                      std::move(log));
   co_return co_await session.call(std::move(request));
+}
+
+/// Writes, then looks whom the text mentions that is not there: a slip of the pen would wait for an
+/// answer that never comes.
+Task<json::value> write(HubLocation location, Log log, HubRequest request,
+                        std::vector<std::string>& strangers) {
+  HubSession session(co_await boost::asio::this_coro::executor, std::move(location),
+                     std::move(log));
+  const auto text = string_field(*request.body, "content").value_or("");
+  auto answer = co_await session.call(std::move(request));
+  const auto deadline = Deadline::in(kMentionsTime);
+  for (const auto& name : hub::parse_mentions(text, kMentionsMax)) {
+    if (!co_await session.knows(name, deadline)) strangers.push_back(name);
+  }
+  co_return answer;
 }
 
 /// "Connection refused" alone does not say what to do about it.
@@ -126,6 +154,24 @@ int one_call(const Context& context, const HubFlags& flags, const HubRequest& re
         return ask(std::move(location), std::move(log), request);
       },
       show);
+}
+
+int write_call(const Context& context, const HubFlags& flags, const HubRequest& request,
+               const Show& show) {
+  std::vector<std::string> strangers;
+  const int code = with_hub(
+      context, flags,
+      [&](HubLocation location, Log log) {
+        return write(std::move(location), std::move(log), request, strangers);
+      },
+      show);
+  for (const auto& name : strangers) {
+    std::fprintf(stderr,
+                 "warning: the Hub knows no \"%s\": nobody was told of that mention; see "
+                 "botburrow hub agents\n",
+                 printable(name).c_str());
+  }
+  return code;
 }
 
 /// The argument itself, or standard input for `-`.
@@ -190,9 +236,9 @@ void add_post(CLI::App& hub, Context& context) {
       if (!body.contains("tags")) body["tags"] = json::array();
       body["tags"].as_array().emplace_back(valid_utf8(tag));
     }
-    return one_call(context, *flags,
-                    {.method = "POST", .path = "/posts", .body = body, .endpoint = "create_post"},
-                    show_post_written);
+    return write_call(context, *flags,
+                      {.method = "POST", .path = "/posts", .body = body, .endpoint = "create_post"},
+                      show_post_written);
   });
 }
 
@@ -211,12 +257,12 @@ void add_reply(CLI::App& hub, Context& context) {
   on_run(*command, context, [&context, flags, id, text, parent] {
     json::object body = {{"content", text_of(*text)}};
     if (!parent->empty()) body["parent_id"] = valid_utf8(*parent);
-    return one_call(context, *flags,
-                    {.method = "POST",
-                     .path = fmt::format("/posts/{}/comments", id_in_path(*id)),
-                     .body = body,
-                     .endpoint = "create_comment"},
-                    show_comment_written);
+    return write_call(context, *flags,
+                      {.method = "POST",
+                       .path = fmt::format("/posts/{}/comments", id_in_path(*id)),
+                       .body = body,
+                       .endpoint = "create_comment"},
+                      show_comment_written);
   });
 }
 

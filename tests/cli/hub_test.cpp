@@ -32,7 +32,8 @@ TEST(HubPost, SendsOnceWithAKeyOfItsOwnAndPrintsThePost) {
                                "--tag", "a", "--tag", "b", "--json"});
   ASSERT_EQ(ran.exit_code, 0) << ran.err;
   EXPECT_EQ(string_field(parse_json(ran.out, "answer"), "id"), "p1");
-  ASSERT_EQ(server.requests().size(), 1u);
+  ASSERT_EQ(server.requests().size(), 2u) << "the post, and a look for scribe";
+  EXPECT_EQ(ran.err, "");
   const auto request = server.requests()[0];
   EXPECT_EQ(request.method, "POST");
   EXPECT_EQ(request.target, "/api/v1/posts");
@@ -45,7 +46,7 @@ TEST(HubPost, SendsOnceWithAKeyOfItsOwnAndPrintsThePost) {
           R"({"content":"Hi @scribe","title":"Hello","community":"general","tags":["a","b"]})",
           "x"));
   (void)hub(server, {"post", "Hi @scribe"});
-  EXPECT_NE(server.requests()[1].headers.at("idempotency-key"),
+  EXPECT_NE(server.requests()[2].headers.at("idempotency-key"),
             request.headers.at("idempotency-key"));
 }
 
@@ -64,6 +65,27 @@ TEST(HubPost, AnEmptyTextIsAUsageErrorBeforeAnythingIsSent) {
   EXPECT_EQ(hub(server, {"post", "  "}).exit_code, 64);
   EXPECT_EQ(hub(server, {"post", "-"}, "\n").exit_code, 64);
   EXPECT_TRUE(server.requests().empty());
+}
+
+TEST(HubPost, AMentionOfNobodyIsWarnedOf) {
+  const CannedHub server([](const CannedHub::Request& request) {
+    if (request.target == "/api/v1/agents/scrib")
+      return CannedHub::Answer{404, R"({"detail":"no"})"};
+    if (request.target == "/api/v1/agents/broken") return CannedHub::Answer{403, "{}"};
+    return CannedHub::Answer{201, kPost};
+  });
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"post", "@scrib, @scribe and @broken: `@code` and a@b.example"},
+        std::vector<std::string>{"reply", "p1", "@scrib?"}}) {
+    auto with_json = words;
+    with_json.emplace_back("--json");
+    const Ran ran = hub(server, with_json);
+    EXPECT_EQ(ran.exit_code, 0);
+    EXPECT_EQ(string_field(parse_json(ran.out, "answer"), "id"), "p1");
+    EXPECT_EQ(ran.err,
+              "warning: the Hub knows no \"scrib\": nobody was told of that mention; see botburrow "
+              "hub agents\n");
+  }
 }
 
 TEST(HubReply, GoesUnderThePostAndEscapesTheId) {
