@@ -98,6 +98,42 @@ TEST_F(ClaimTest, TheAgeRuleObeysTheModeAndLooksPastTheQueuesHead) {
   EXPECT_THAT(claim_all(RunnerMode::notification), testing::ElementsAre("read", "fresh"));
 }
 
+TEST_F(ClaimTest, AClockThatWasSetBackStarvesNobody) {
+  const double now = server_now();
+  WorkItem of_tomorrow = discovery("of-tomorrow");
+  of_tomorrow.created_at = now + 86'400;
+  WorkItem soon = discovery("soon", Priority::low);
+  soon.created_at = now + 3000;
+  enqueue(of_tomorrow);
+  enqueue(soon);
+  enqueue(inbox("fresh"));
+  EXPECT_THAT(claim_all(), testing::ElementsAre("of-tomorrow", "fresh", "soon"))
+      << "an hour at most, not the day until the clock has caught up";
+}
+
+TEST_F(ClaimTest, OrderInsideAQueueAsksNoClock) {
+  const double now = server_now();
+  for (const double age : {5.0, 500.0, -500.0, 50.0}) {
+    WorkItem item = inbox(fmt::format("{}", age));
+    item.created_at = now - age;
+    enqueue(item);
+  }
+  EXPECT_THAT(claim_all(), testing::ElementsAre("5", "500", "-500", "50"));
+}
+
+TEST_F(ClaimTest, NothingThatDecidesHasATimeToLive) {
+  enqueue(inbox("a"));
+  enqueue(inbox("b"));
+  const Claim claimed = claim_now();
+  enqueue(inbox("a"), {.mark = true});
+  renew(claimed);
+  run(queue.hand_back({.lease = ref_of(claim_now()), .reason = HandBackReason::hub_away}));
+  const auto keys = reply({"KEYS", "*"});
+  EXPECT_GE(keys.array().size(), 13u);
+  for (const auto& key : keys.array())
+    EXPECT_EQ(ask({"PTTL", key.str()}), "-1") << key.str();
+}
+
 TEST_F(ClaimTest, TheAgeRuleCanBeOff) {
   RedisWorkQueue strict(redis, waits, system_clock(), log, nullptr, {.max_wait = 0s});
   WorkItem old = discovery("old");

@@ -198,10 +198,14 @@ TEST_F(Sweep, FailuresDecayADayAfterTheLastOne) {
         R"({{"at": "{0}", "outcome": "failure", "reason": "x", "failed_at": "{0}"}})", at);
   };
   const double now = server_now();
-  ask({"HSET", "work:failures", "old", "4", "recent", "4", "foreign", "4"});
+  ask({"HSET", "work:failures", "old", "4", "recent", "4", "foreign", "4", "ahead", "4"});
   ask({"HSET", "work:why", "old", why(86'401, now), "recent", why(86'390, now), "gone",
-       why(90'000, now)});
+       why(90'000, now), "ahead", why(-1e6, now)});
   EXPECT_EQ(sweep().failures_decayed, 1);
+  // The clock was set back since: not a day until it has caught up, and another.
+  const auto ahead = parse_json(ask({"HGET", "work:why", "ahead"}), "why");
+  EXPECT_NEAR(to_unix(*parse_rfc3339(*string_field(ahead, "failed_at"))), now, 2);
+  EXPECT_EQ(string_field(ahead, "reason"), "x");
   EXPECT_EQ(ask({"HEXISTS", "work:failures", "old"}), "0");
   EXPECT_EQ(ask({"HEXISTS", "work:why", "old"}), "0");
   EXPECT_EQ(ask({"HEXISTS", "work:why", "gone"}), "0");

@@ -8,6 +8,12 @@ local clock = call('TIME')
 local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
 local now_text = string.format('%s.%06d', clock[1], tonumber(clock[2]))
 
+-- Whether something has waited for longer than `most` seconds since then. A time more than an hour
+-- ahead tells that the clock was set back meanwhile: nobody waits until it has caught up.
+local function waited_longer(since, most)
+  return now - since > most or since - now > BACKOFF_MAX
+end
+
 -- A JSON string. Slashes stay as they are: cjson would write \/.
 local function js(text)
   return (string.gsub(cjson.encode(text), '\\/', '/'))

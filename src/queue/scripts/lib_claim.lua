@@ -107,7 +107,7 @@ local function claim(at)
     local oldest = call('LINDEX', lane, -1)
     if not oldest then return false end
     local created = tonumber(string.match(oldest, '"created_at": ?([%d%.]+)') or '0') or 0
-    return now - created > max_wait
+    return waited_longer(created, max_wait)
   end
 
   local lane, element, item
@@ -115,7 +115,7 @@ local function claim(at)
     -- The oldest of those that waited too long, of whichever queue.
     for _, candidate in ipairs(LANES) do
       local its_element, its_item = scan(candidate)
-      if its_item and now - its_item.created_at > max_wait
+      if its_item and waited_longer(its_item.created_at, max_wait)
          and (not item or its_item.created_at < item.created_at) then
         lane, element, item = candidate, its_element, its_item
       end

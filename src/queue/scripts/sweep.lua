@@ -49,7 +49,7 @@ end
 -- Failures, and what is known about them, fade 24 h after the last one.
 local function decay()
   local decayed = 0
-  local old = rfc3339(now - 86400)
+  local old, ahead = rfc3339(now - 86400), rfc3339(now + BACKOFF_MAX)
   local all = call('HGETALL', 'work:failures')
   for i = 1, #all, 2 do
     local why = call('HGET', 'work:why', all[i])
@@ -58,6 +58,10 @@ local function decay()
       -- Counted by another program: 24 h from now on.
       call('HSET', 'work:why', all[i], string.format(
           '{"at": "%s", "outcome": "failure", "reason": "", "failed_at": "%s"}', rfc3339(now), rfc3339(now)))
+    elseif failed_at > ahead then
+      -- The clock was set back since.
+      call('HSET', 'work:why', all[i], (string.gsub(why, '"failed_at": "[^"]*"',
+                                                    '"failed_at": "' .. rfc3339(now) .. '"')))
     elseif failed_at < old then
       call('HDEL', 'work:failures', all[i])
       call('HDEL', 'work:why', all[i])
