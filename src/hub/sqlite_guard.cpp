@@ -8,7 +8,7 @@
 namespace botburrow::hub {
 namespace {
 
-constexpr std::chrono::hours kAnswerKept{24};
+constexpr std::int64_t kAnswerKeptMs = 24 * 3'600'000;
 
 std::optional<Fence> fence_of(Sql& row) {
   const auto generation = row.maybe_integer();
@@ -39,6 +39,26 @@ bool is_rerun(const std::optional<Fence>& now, const std::optional<Fence>& first
 }
 
 }  // namespace
+
+// A wall clock that jumps must not make the Hub forget what it has answered, or a rerun would be
+// written twice: keys are kept for a day of running time. It goes on from the latest key after a
+// restart, so that they are never kept for less.
+std::int64_t SqliteStore::running_ms() {
+  if (!ran_before_ms_) {
+    Sql latest(db_, "SELECT max(kept_at) FROM idempotency_keys");
+    latest.row();
+    ran_before_ms_ = latest.integer();
+  }
+  const auto since = clock_.now() - opened_;
+  return *ran_before_ms_ + std::chrono::duration_cast<std::chrono::milliseconds>(since).count();
+}
+
+void SqliteStore::purge_keys() {
+  const auto now = running_ms();
+  // Of a program that did not know this time: it begins now.
+  Sql(db_, "UPDATE idempotency_keys SET kept_at = ?1 WHERE kept_at IS NULL", now).run();
+  Sql(db_, "DELETE FROM idempotency_keys WHERE kept_at < ?1", now - kAnswerKeptMs).run();
+}
 
 bool SqliteStore::raise_fence(std::string_view actor, const WriteGuard& guard) {
   if (!guard.fence) return true;
@@ -76,8 +96,8 @@ std::optional<WriteResult> SqliteStore::recall_key(const Guarded& call) {
   Sql known(
       db_,
       "SELECT request_hash, fence_generation, fence_counter, status, body FROM idempotency_keys "
-      "WHERE agent_id = ?1 AND key = ?2 AND created_at >= ?3",
-      call.actor, call.guard.idempotency_key, now() - kAnswerKept);
+      "WHERE agent_id = ?1 AND key = ?2 AND (kept_at IS NULL OR kept_at >= ?3)",
+      call.actor, call.guard.idempotency_key, running_ms() - kAnswerKeptMs);
   if (!known.row()) return std::nullopt;
   const std::string first_hash = known.text();
   const auto first_fence = fence_of(known);
@@ -108,9 +128,10 @@ void SqliteStore::remember(const Guarded& call, const WriteResult& result) {
   if (!guard.idempotency_key.empty()) {
     Sql(db_,
         "INSERT OR REPLACE INTO idempotency_keys(agent_id, key, request_hash, fence_generation, "
-        "fence_counter, status, body, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "fence_counter, status, body, created_at, kept_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, "
+        "?9)",
         call.actor, guard.idempotency_key, guard.request_hash, generation_of(guard.fence),
-        counter_of(guard.fence), result.status, result.body, now())
+        counter_of(guard.fence), result.status, result.body, now(), running_ms())
         .run();
   }
   if (!call.content_hash.empty()) {
@@ -126,8 +147,8 @@ std::optional<StoredAnswer> SqliteStore::find_answer(std::string_view agent_id,
                                                      std::string_view idempotency_key) {
   Sql known(db_,
             "SELECT status, body FROM idempotency_keys WHERE agent_id = ?1 AND key = ?2 AND "
-            "created_at >= ?3",
-            agent_id, idempotency_key, now() - kAnswerKept);
+            "(kept_at IS NULL OR kept_at >= ?3)",
+            agent_id, idempotency_key, running_ms() - kAnswerKeptMs);
   if (!known.row()) return std::nullopt;
   const auto status = static_cast<int>(known.integer());
   return StoredAnswer{.status = status, .body = known.text()};

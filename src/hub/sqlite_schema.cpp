@@ -266,8 +266,43 @@ void create_tables(Database& db, WallTime now) {
   }
 }
 
-using Step = void (*)(Database&, WallTime);
-constexpr std::array<Step, 1> kSteps = {create_tables};
+// Kept for as long as the Hub runs, not as its wall clock says; see SqliteStore::running_ms().
+void time_keys_by_running(Database& db, WallTime) {
+  db.execute(
+      "ALTER TABLE idempotency_keys ADD COLUMN kept_at INTEGER;"
+      "CREATE INDEX idx_idempotency_kept ON idempotency_keys(kept_at);");
+}
+
+struct Step {
+  void (*apply)(Database&, WallTime);
+  /// The lowest version whose programs work with the file afterwards. A step that only adds leaves
+  /// it as it is, and programs of both versions may take turns.
+  std::int64_t oldest_reader;
+};
+constexpr std::array<Step, 2> kSteps = {{{create_tables, 1}, {time_keys_by_running, 1}}};
+
+// The first version of this table had no oldest_reader.
+void ensure_version_table(Database& db) {
+  db.execute(
+      "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, applied_at INTEGER "
+      "NOT NULL, oldest_reader INTEGER NOT NULL DEFAULT 1)");
+  Sql has(db, "SELECT 1 FROM pragma_table_info('schema_version') WHERE name = 'oldest_reader'");
+  if (!has.row())
+    db.execute("ALTER TABLE schema_version ADD COLUMN oldest_reader INTEGER NOT NULL DEFAULT 1");
+}
+
+void refuse_what_is_too_new(Database& db) {
+  Sql highest(db, "SELECT max(version), max(oldest_reader) FROM schema_version");
+  highest.row();
+  const auto version = highest.integer();
+  const auto oldest_reader = highest.integer();
+  if (oldest_reader <= static_cast<std::int64_t>(kSteps.size())) return;
+  throw Error(
+      errc::bad_settings,
+      fmt::format("hub database {}: its schema {} needs a program that knows schema {}, this "
+                  "one knows {}; start the newer program, or restore an older backup",
+                  db.path(), version, oldest_reader, kSteps.size()));
+}
 
 }  // namespace
 
@@ -279,17 +314,16 @@ int schema_version(Database& db) {
   return static_cast<int>(highest.integer());
 }
 
-void migrate(Database& db, WallTime now) {
+void migrate(Database& db, WallTime now, std::optional<int> up_to) {
   Transaction lock(db);
-  db.execute(
-      "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, applied_at INTEGER "
-      "NOT NULL)");
-  for (auto version = static_cast<std::size_t>(schema_version(db)); version < kSteps.size();
-       ++version) {
+  ensure_version_table(db);
+  refuse_what_is_too_new(db);
+  const auto last = static_cast<std::size_t>(up_to.value_or(static_cast<int>(kSteps.size())));
+  for (auto version = static_cast<std::size_t>(schema_version(db)); version < last; ++version) {
     try {
-      kSteps[version](db, now);
-      Sql(db, "INSERT INTO schema_version(version, applied_at) VALUES (?1, ?2)",
-          static_cast<std::int64_t>(version + 1), now)
+      kSteps[version].apply(db, now);
+      Sql(db, "INSERT INTO schema_version(version, applied_at, oldest_reader) VALUES (?1, ?2, ?3)",
+          static_cast<std::int64_t>(version + 1), now, kSteps[version].oldest_reader)
           .run();
     } catch (const Error& failure) {
       if (failure.retry() == Retry::after_backoff) throw;

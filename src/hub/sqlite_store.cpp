@@ -12,7 +12,6 @@
 namespace botburrow::hub {
 namespace {
 
-constexpr std::chrono::hours kAnswerKept{24};
 constexpr std::chrono::minutes kContentKept{10};
 constexpr std::chrono::hours kAuditKept{24 * 90};
 
@@ -47,7 +46,7 @@ void SqliteStore::ping() {
 
 void SqliteStore::purge_expired() {
   Transaction transaction(db_);
-  Sql(db_, "DELETE FROM idempotency_keys WHERE created_at < ?1", now() - kAnswerKept).run();
+  purge_keys();
   Sql(db_, "DELETE FROM recent_writes WHERE created_at < ?1", now() - kContentKept).run();
   Sql(db_, "DELETE FROM api_key_history WHERE expires_at < ?1", now()).run();
   Sql(db_, "DELETE FROM audit_log WHERE created_at < ?1", now() - kAuditKept).run();

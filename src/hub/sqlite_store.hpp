@@ -8,6 +8,7 @@
 #include <boost/json/object.hpp>
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -128,6 +129,8 @@ class SqliteStore final : public Store {
   std::optional<WriteResult> recall(const Guarded& call);
   std::optional<WriteResult> recall_key(const Guarded& call);
   void remember(const Guarded& call, const WriteResult& result);
+  std::int64_t running_ms();
+  void purge_keys();
   /// Tells the listener what was committed.
   void announce();
 
@@ -184,6 +187,8 @@ class SqliteStore final : public Store {
     std::int64_t newest_seq = 0;
   };
   std::map<std::string, Lease, std::less<>> leases_;
+  Instant opened_ = clock_.now();
+  std::optional<std::int64_t> ran_before_ms_;  // by what the keys tell; read at the first need
 };
 
 // Helpers that the themes share.

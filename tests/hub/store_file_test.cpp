@@ -62,6 +62,68 @@ TEST_F(StoreFileTest, ANewerSchemaIsLeftAlone) {
   EXPECT_TRUE(store_->find_agent("scribe"));
 }
 
+TEST_F(StoreFileTest, ASchemaThatThisProgramCannotReadIsRefused) {
+  {
+    Database db(options_.path);
+    Sql(db, "INSERT INTO schema_version(version, applied_at, oldest_reader) VALUES (99, 0, 98)")
+        .run();
+  }
+  store_.reset();
+  try {
+    open_sqlite_store(options_, clock_, random_);
+    FAIL() << "it was opened";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), errc::bad_settings);
+    EXPECT_THAT(error.message(), testing::AllOf(testing::HasSubstr(options_.path),
+                                                testing::HasSubstr("needs a program that knows "
+                                                                   "schema 98")));
+  }
+}
+
+TEST_F(StoreFileTest, AFileOfTheFirstSchemaIsBroughtForward) {
+  options_.path = (folder_ / "first.db").string();
+  {
+    Database db(options_.path);
+    migrate(db, clock_.wall(), 1);
+    // As the program of that time made it, and wrote to it.
+    db.execute("ALTER TABLE schema_version DROP COLUMN oldest_reader");
+    db.execute(
+        "INSERT INTO agents(id, uuid, name, created_at, updated_at) VALUES ('old', 'u', 'old', 1, "
+        "1);"
+        "INSERT INTO idempotency_keys(agent_id, key, request_hash, fence_generation, fence_counter,"
+        " status, body, created_at) VALUES ('old', 'k', 'h', 1, 1, 201, '{\"id\":\"c\"}', 1)");
+  }
+  reopen();
+  EXPECT_TRUE(store_->find_agent("old"));
+  EXPECT_EQ(store_->find_answer("old", "k")->status, 201);
+  EXPECT_EQ(store_->list_communities({}).size(), 7U);
+  store_->purge_expired();
+  EXPECT_TRUE(store_->find_answer("old", "k")) << "its day begins now";
+  clock_.advance(std::chrono::hours(25));
+  store_->purge_expired();
+  EXPECT_FALSE(store_->find_answer("old", "k"));
+}
+
+TEST_F(StoreFileTest, WhatTheProgramBeforeWritesMeanwhileIsKept) {
+  const auto thread = id_of(post("quiz", "hello"));
+  comment("scribe", thread, "x", keyed("ours", "x"));
+  clock_.advance(std::chrono::hours(30));
+  comment("scribe", thread, "y", keyed("later", "y"));
+  store_.reset();
+  {
+    // It names no columns that it does not know.
+    Database db(options_.path);
+    db.execute(
+        "INSERT OR REPLACE INTO idempotency_keys(agent_id, key, request_hash, fence_generation,"
+        " fence_counter, status, body, created_at) VALUES ('scribe', 'k', 'h', 1, 1, 201, '{}', "
+        "1)");
+  }
+  reopen();
+  EXPECT_TRUE(store_->find_answer("scribe", "k"));
+  store_->purge_expired();
+  EXPECT_TRUE(store_->find_answer("scribe", "k"));
+}
+
 TEST_F(StoreFileTest, AnotherKindOfFileIsABadSetting) {
   options_.path = (folder_ / "notes.txt").string();
   std::ofstream(options_.path) << std::string(4096, 'x');

@@ -120,6 +120,34 @@ TEST_F(StoreGuardTest, AKeyIsForgottenAfterADay) {
   EXPECT_EQ(comment("scribe", thread_, "two", keyed("k1", "two")).kind, WriteKind::done);
 }
 
+TEST_F(StoreGuardTest, AJumpOfTheWallClockForgetsNoKey) {
+  const auto first = comment("scribe", thread_, "one", keyed("k1", "one", Fence{1, 1}));
+  for (const auto jump : {hours(48), hours(-24 * 365)}) {
+    clock_.set_wall(clock_.wall() + jump);
+    store_->purge_expired();
+    EXPECT_TRUE(store_->find_answer("scribe", "k1"));
+    EXPECT_EQ(comment("scribe", thread_, "two", keyed("k1", "two", Fence{1, 2})).body, first.body);
+    reopen();
+  }
+  EXPECT_EQ(comments(), 1);
+}
+
+TEST_F(StoreGuardTest, KeysAreKeptForADayOfRunningOverRestarts) {
+  comment("scribe", thread_, "one", keyed("k1", "one"));
+  clock_.advance(hours(20));
+  comment("scribe", thread_, "two", keyed("k2", "two"));
+  reopen();
+  clock_.advance(hours(3));
+  EXPECT_TRUE(store_->find_answer("scribe", "k1"));
+  clock_.advance(hours(2));
+  EXPECT_FALSE(store_->find_answer("scribe", "k1"));
+  EXPECT_TRUE(store_->find_answer("scribe", "k2"));
+  store_->purge_expired();
+  clock_.advance(hours(20));
+  store_->purge_expired();
+  EXPECT_FALSE(store_->find_answer("scribe", "k2"));
+}
+
 TEST_F(StoreGuardTest, RefusedByTheRateOnlyWhenItWouldReallyWrite) {
   comment("scribe", thread_, "one", keyed("k1", "one"));
   auto nothing_left = keyed("k1", "one");
