@@ -80,6 +80,55 @@ TEST_F(CoordinatorTest, ABlockedLeaderStopsBeforeAnotherBegins) {
   EXPECT_FALSE(first.leads());
 }
 
+/// A leadership nobody else wants, whose renewals are answered late and in the end not at all.
+class SlowElection final : public queue::Election {
+ public:
+  explicit SlowElection(std::chrono::nanoseconds late) : late_(late) {}
+  Task<queue::LeaderSeen> observe() override { co_return queue::LeaderSeen{}; }
+  Task<std::optional<std::int64_t>> take(queue::LeaderSeen) override { co_return 1; }
+  Task<bool> renew(std::int64_t, Deadline deadline) override {
+    const auto sent = BootClock::now();
+    co_await sleep_for(silent ? deadline.left() : late_);
+    if (silent) throw Error(errc::redis_unavailable, "no answer", Retry::after_backoff);
+    last_good = sent;
+    co_return true;
+  }
+  Task<bool> release(std::int64_t) override { co_return true; }
+  std::optional<Instant> last_good;  ///< when it was sent
+  bool silent = false;
+
+ private:
+  std::chrono::nanoseconds late_;
+};
+
+TEST_F(CoordinatorTest, ASlowRenewalDoesNotStretchTheTerm) {
+  constexpr auto kLease = 2400ms;
+  Replica parts(ioc, "c-1", at_foreign());
+  parts.redis.start();
+  ask({"SET", "coordinator:epoch", "1"});
+  SlowElection election(700ms);
+  auto options = Replica::named(quick_options(), "c-1");
+  options.leader_lease = kLease;
+  Coordinator slow(ioc.get_executor(), options,
+                   {.redis = parts.redis,
+                    .election = election,
+                    .queue = parts.queue,
+                    .view = parts.view,
+                    .heartbeats = parts.heartbeats,
+                    .hub = parts.hub,
+                    .clock = system_clock(),
+                    .random = parts.random},
+                   parts.log, parts.metrics);
+  slow.start();
+  ASSERT_TRUE(until([&] { return election.last_good.has_value(); }));
+  election.silent = true;
+  ASSERT_TRUE(until([&] { return !slow.is_leader(); }));
+  EXPECT_LT(BootClock::now() - *election.last_good, kLease * 2 / 3 + 350ms)
+      << "from its sending, not from its answer";
+  run(slow.stop());
+  run(parts.redis.stop());
+}
+
 TEST_F(CoordinatorTest, AfterAnOutageTheLastLeaderGoesOnWithoutWaiting) {
   auto options = quick_options();
   options.leader_lease = 3s;

@@ -142,6 +142,40 @@ TEST_F(FaultTest, FencesThatGoBackAreNotWorkedUnder) {
   EXPECT_THAT(hub().answers(post), ElementsAre("bob"));
 }
 
+// A backup of yesterday is put in place of today's data.
+TEST_F(FaultTest, UnderARestoredBackupNothingRunsBeforeANewGeneration) {
+  coordinate();
+  auto& one = node(place());
+  std::vector<std::string> posts;
+  const auto answer_one = [&](const std::string& name) {
+    posts.push_back(mention(name));
+    ASSERT_TRUE(until([&] { return hub().unread(name) == 0 && !active(name); })) << name;
+  };
+  answer_one("ada-0");
+  const auto data = redis.folder() / "appendonlydir";
+  const auto backup = redis.folder() / "backup";
+  std::filesystem::copy(data, backup, std::filesystem::copy_options::recursive);
+  for (const auto* name : {"ada-1", "ada-2", "ada-3"})
+    answer_one(name);
+  const auto begun = [&](const char* fence) {
+    return one.lines->count("activation_starting", fmt::format("\"fence\":\"{}.", fence));
+  };
+  const auto under_the_first = begun("1");
+  ASSERT_GE(under_the_first, 4U);
+
+  redis.kill9();
+  std::filesystem::remove_all(data);
+  std::filesystem::rename(backup, data);
+  redis.start();
+  answer_one("ada-4");
+
+  EXPECT_TRUE(ask({"GET", "work:generation"}).ends_with(":2"));
+  EXPECT_EQ(begun("1"), under_the_first);
+  EXPECT_GE(begun("2"), 1U);
+  for (std::size_t i = 0; i < posts.size(); ++i)
+    EXPECT_THAT(hub().answers(posts[i]), ElementsAre(fmt::format("ada-{}", i)));
+}
+
 TEST_F(FaultTest, AHubThatIsAwayBurnsNoAttempt) {
   auto& there = foreign_hub();
   define("ada");
@@ -214,6 +248,68 @@ TEST_F(FaultTest, TheWholeHouseLosesAllOfRedisAndAnswersOnce) {
   for (int i = 0; i < 12; ++i)
     EXPECT_THAT(hub().answers(posts[static_cast<std::size_t>(i)]),
                 ElementsAre(fmt::format("ada-{}", i)));
+}
+
+// Redis dies, a runner is cut off beyond its lease, the Hub is not to be reached: afterwards there
+// is an answer each, and no trace.
+TEST_F(FaultTest, OnceFaultsStopNothingIsStuck) {
+  coordinate();
+  auto hub_wire = test::FaultProxy::to_tcp(ioc.get_executor(), hub().port());
+  auto there = through_proxy();
+  there.hub_url = hub_wire.http_url();
+  auto options = quick_options("cut-off");
+  options.slots = 3;
+  node(there, options);
+  options.runner_id = RunnerId("sound");
+  node(place(), options);
+  think_for(400ms);
+  std::vector<std::string> posts;
+  const auto mention_some = [&] {
+    for (int i = 0; i < 4; ++i)
+      posts.push_back(mention(fmt::format("ada-{}", posts.size())));
+    const auto asked = llm.requests();
+    ASSERT_TRUE(until([&] { return llm.requests() > asked; }));
+  };
+  mention_some();
+  redis.restart();
+  mention_some();
+  hub_wire.refuse(true);
+  hub_wire.cut();
+  proxy.pause();
+  pass(options.lease + 500ms);
+  mention_some();
+  proxy.resume();
+  proxy.cut();
+  hub_wire.refuse(false);
+
+  const auto left = [&] {
+    std::int64_t sum = 0;
+    for (const auto* key : {"work:active", "work:leases", "work:processing", "work:queued",
+                            "work:dirty", "work:outbox"})
+      sum += integer({"HLEN", key});
+    return sum + integer({"ZCARD", "work:deferred"});
+  };
+  EXPECT_TRUE(until(
+      [&] {
+        for (std::size_t i = 0; i < posts.size(); ++i) {
+          if (hub().unread(fmt::format("ada-{}", i)) > 0) return false;
+        }
+        return left() == 0;
+      },
+      30s));
+  for (const auto* pattern : {"agent_lock:*", "agent:activation:*"})
+    EXPECT_TRUE(redis.ask({"KEYS", pattern}).array().empty()) << pattern;
+  EXPECT_EQ(redis.ask({"KEYS", "activation:*"}).array().size(), 1U) << "the results";
+  EXPECT_EQ(integer({"EXISTS", "work:backoff", "work:failures", "work:dead"}), 0);
+  for (std::size_t i = 0; i < posts.size(); ++i)
+    EXPECT_THAT(hub().answers(posts[i]), ElementsAre(fmt::format("ada-{}", i)));
+  for (const auto& one : nodes) {
+    EXPECT_TRUE(until([&] { return one->runner.active() == 0 && one->http.active() == 0; }));
+    EXPECT_FALSE(one->runner.not_ready());
+    EXPECT_FALSE(one->runner.unhealthy());
+  }
+  queue::OperatorView view(hand().redis, Log::none());
+  EXPECT_TRUE(run(view.census()).closes());
 }
 
 }  // namespace

@@ -214,6 +214,43 @@ TEST_F(RunnerTest, TwoOfOneNameAreWarnedOf) {
   EXPECT_TRUE(until([&] { return !other.runner.not_ready(); })) << "a warning, no refusal";
 }
 
+TEST_F(RunnerTest, TwoOfOneNameWorkSideBySide) {
+  const auto first = mention("ada");
+  const auto second = mention("bob");
+  think_for(1s);
+  auto options = quick_options();
+  options.lease = 600ms;
+  auto& one = node(place(), options);
+  options.incarnation = system_random().uuid4();
+  auto& other = node(place(), options);
+  enqueue("ada");
+  enqueue("bob");
+  ASSERT_TRUE(until([&] { return one.runner.active() == 1 && other.runner.active() == 1; }));
+  EXPECT_NE(activation_of("ada"), activation_of("bob"));
+  ASSERT_TRUE(until([&] { return results().size() == 2; }));
+  for (const auto& result : results())
+    EXPECT_EQ(result.status, "success");
+  EXPECT_THAT(hub().answers(first), ElementsAre("ada"));
+  EXPECT_THAT(hub().answers(second), ElementsAre("bob"));
+  EXPECT_EQ(one.lines->count("lease_trust_ended") + other.lines->count("lease_trust_ended"), 0U);
+  EXPECT_EQ(llm.requests(), 2U);
+}
+
+// Claiming, renewing and completing ask nobody who leads.
+TEST_F(RunnerTest, WithoutALeaderWorkGoesOn) {
+  ask({"DEL", "coordinator:epoch", "coordinator:term", "coordinator:leader"});
+  const auto post = mention("ada");
+  think_for(900ms);
+  auto options = quick_options();
+  options.lease = 500ms;
+  auto& one = node(place(), options);
+  enqueue("ada");
+  ASSERT_TRUE(until([&] { return !results().empty(); }));
+  EXPECT_THAT(hub().answers(post), ElementsAre("ada"));
+  EXPECT_EQ(one.lines->count("lease_trust_ended"), 0U) << "renewed beyond its length";
+  EXPECT_EQ(integer({"HLEN", "work:active"}), 0);
+}
+
 TEST_F(RunnerTest, TheHeartbeatSaysWhatTheRunnerDoes) {
   mention("ada");
   think_for(30s);

@@ -1,0 +1,64 @@
+// What a long absence of Redis costs.
+#include "tests/net/redis_client.hpp"
+#include "tests/support/private_redis.hpp"
+
+#include <boost/asio/detached.hpp>
+
+#include <malloc.h>
+
+namespace botburrow::net {
+namespace {
+
+using namespace std::chrono_literals;
+using test::PrivateRedis;
+
+class RedisLongAway : public testing::Test {
+ protected:
+  void wait_for(std::chrono::nanoseconds time) {
+    test::run_until(ioc, [] { return false; }, time);
+  }
+  boost::asio::io_context ioc;
+};
+
+TEST_F(RedisLongAway, HoweverLongItWasItsReturnIsSeenWithinTwoSeconds) {
+  PrivateRedis server({.tcp = true});
+  ClientOn client(ioc, server.tcp_url());
+  client.wait_connected();
+  server.kill9();
+  // Pauses that went on doubling would be longer than this by then.
+  wait_for(3200ms);
+  server.start();
+  const auto back = BootClock::now();
+  client.wait_connected();
+  EXPECT_LT(BootClock::now() - back, 2s);
+}
+
+TEST_F(RedisLongAway, WhatIsAskedMeanwhileLeavesNothingBehind) {
+  PrivateRedis server;
+  ClientOn client(ioc, server.url());
+  client.wait_connected();
+  server.kill9();
+  ASSERT_TRUE(client.wait([&] { return !client->connected(); }));
+  const auto ask_many = [&](int count) {
+    int failed = 0;
+    for (int i = 0; i < count; ++i) {
+      boost::asio::co_spawn(
+          ioc, client->command({"SET", "k", std::string(100, 'x')}, Deadline::in(20ms)),
+          [&](const std::exception_ptr& failure, const RedisReply&) { failed += failure ? 1 : 0; });
+    }
+    ASSERT_TRUE(client.wait([&] { return failed == count; }));
+  };
+  ask_many(5000);
+  client.lines->all.clear();
+  const auto before = mallinfo2().uordblks;
+  // As many as a busy runner asks in ten minutes.
+  for (int round = 0; round < 20; ++round)
+    ask_many(5000);
+  client.lines->all.clear();
+  EXPECT_LT(mallinfo2().uordblks, before + (64u << 10));
+  server.start();
+  EXPECT_EQ(client.ask({"EXISTS", "k"}).integer(), 0) << "what was given up is never sent";
+}
+
+}  // namespace
+}  // namespace botburrow::net
