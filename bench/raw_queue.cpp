@@ -193,11 +193,12 @@ class Drain final : public Chain {
     Words claim{"bench",
                 "hybrid",
                 "10000",
-                id,
-                "0",
                 "600",
                 "2026-11-22T10:00:00.000Z",
-                "2026-11-22T10:10:00.000Z"};
+                "2026-11-22T10:10:00.000Z",
+                "1",
+                id,
+                "0"};
     if (asked_++ == 0) {
       Words words{"EVALSHA", claim_, "0"};
       words.insert(words.end(), claim.begin(), claim.end());
@@ -214,8 +215,8 @@ class Drain final : public Chain {
                                        .work_id = WorkId(activation_),
                                        .runner_id = RunnerId("bench"),
                                        .status = "success"});
-    Words words{"EVALSHA", complete_, "0",    agent_, activation_, fence_, "success",
-                "0",       "",        result, "",     "",          "1"};
+    Words words{"EVALSHA", complete_, "0", "1",    agent_, activation_, fence_,
+                "success", "0",       "",  result, "",     ""};
     words.insert(words.end(), claim.begin(), claim.end());
     net::append_command(out, words);
     return true;
@@ -223,11 +224,11 @@ class Drain final : public Chain {
   void hear(const RedisReply& reply) override {
     const bool first = asked_ == 1;
     if (!first) {
-      if (reply.array().at(0).str() != "OK")
-        throw Error(errc::protocol, "complete answered " + reply.array().at(0).str());
+      const auto& outcome = reply.array().at(0).array().at(0).array().at(0).str();
+      if (outcome != "OK") throw Error(errc::protocol, "complete answered " + outcome);
       ++done_;
     }
-    const auto& fields = (first ? reply : reply.array().at(4)).array().at(0).array();
+    const auto& fields = (first ? reply : reply.array().at(1)).array().at(0).array().at(0).array();
     agent_ = fields.empty() ? "" : fields.at(7).str();
     if (fields.empty()) return;
     fence_ = fields.at(1).str();

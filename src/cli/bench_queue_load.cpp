@@ -198,22 +198,22 @@ Task<> QueueLoad::fill(std::int64_t items, int producers, int batch) {
   co_await together(producers, [&](int) { return produce(next, items, batch); });
 }
 
-queue::ClaimRequest QueueLoad::claim_request(int worker) {
-  return {.runner_id = RunnerId(fmt::format("bench-runner-{}", worker)),
+queue::ClaimRequest QueueLoad::claim_request() {
+  return {.runner_id = RunnerId("bench-runner"),
           .mode = queue::RunnerMode::hybrid,
           .activation_id = ActivationId(random_.uuid4())};
 }
 
 // As a runner whose activations do nothing.
-Task<> QueueLoad::work(int number, std::int64_t& done) {
-  auto claim = co_await queue_.claim(claim_request(number));
+Task<> QueueLoad::work(std::int64_t& done) {
+  auto claim = co_await queue_.claim(claim_request());
   while (claim) {
     const auto ending = agent::Ending::success();
     queue::Completion completion{
         .lease = queue::ref_of(*claim),
         .outcome = ending.outcome,
         .result = runner::result_of(ending, {}, *claim, 0.001, system_clock().wall()),
-        .next = claim_request(number)};
+        .next = claim_request()};
     auto answer = co_await queue_.complete(std::move(completion));
     if (!answer.ok) throw Error(errc::internal, "a completion was refused");
     ++done;
@@ -223,7 +223,7 @@ Task<> QueueLoad::work(int number, std::int64_t& done) {
 
 Task<> QueueLoad::drain(std::int64_t items, int workers) {
   std::int64_t done = 0;
-  co_await together(workers, [&](int number) { return work(number, done); });
+  co_await together(workers, [&](int) { return work(done); });
   if (done != items)
     throw Error(errc::internal, fmt::format("{} of {} items were completed", done, items));
 }
@@ -247,13 +247,13 @@ Task<> QueueLoad::pick_up(std::int64_t items, std::vector<double>& waits_us) {
     std::optional<queue::Claim> claim;
     while (!claim) {
       co_await queue_.wait_for_work(queue::RunnerMode::hybrid, 1000ms);
-      claim = co_await queue_.claim(claim_request(0));
+      claim = co_await queue_.claim(claim_request());
     }
     waits_us.push_back(Seconds(BootClock::now() - begun).count() * 1e6);
     co_await producer.join();
     co_await queue_.complete({.lease = queue::ref_of(*claim)});
     // An empty claim silences bells that rang for what is taken already, as a runner's does.
-    co_await queue_.claim(claim_request(0));
+    co_await queue_.claim(claim_request());
   }
 }
 

@@ -72,10 +72,10 @@ class QueueLoad {
   Task<> fill(std::int64_t items, int producers, int batch);
   Task<> produce(std::int64_t& next, std::int64_t items, int batch);
   Task<> drain(std::int64_t items, int workers);
-  Task<> work(int number, std::int64_t& done);
+  Task<> work(std::int64_t& done);
   Task<> pick_up(std::int64_t items, std::vector<double>& waits_us);
   Task<> enqueue_one(std::int64_t number);
-  queue::ClaimRequest claim_request(int worker);
+  queue::ClaimRequest claim_request();
   struct ServerUse {
     double cpu_seconds = 0;
     double used_memory = 0;

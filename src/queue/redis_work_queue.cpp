@@ -4,12 +4,14 @@
 #include "base/json.hpp"
 #include "net/redis.hpp"
 #include "queue/breaker.hpp"
+#include "queue/completions.hpp"
 #include "queue/item_text.hpp"
 #include "queue/scripts.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 
 namespace botburrow::queue {
 
@@ -132,21 +134,33 @@ struct RedisWorkQueue::Impl {
   Log log;
   std::optional<QueueMetrics> metrics;
   Options options;
+  std::optional<Completions> completions;
 
   Deadline deadline() const { return Deadline::in(options.call_timeout); }
   std::string agent_label(const std::string& agent) const {
     return options.metrics_per_agent ? agent : "_other";
   }
 
-  void append_claim(Redis::Args& args, const ClaimRequest& request) const {
+  /// For requests that differ in activation id and retry only. Answers where the retry flags are.
+  std::vector<std::size_t> append_claims(Redis::Args& args,
+                                         std::span<const ClaimRequest* const> requests) const {
+    std::vector<std::size_t> retry_flags;
+    if (requests.empty()) return retry_flags;
+    const ClaimRequest& any = *requests.front();
     const WallTime started = clock.wall();
-    args.insert(args.end(),
-                {request.runner_id.str(), std::string(name_of(request.mode)),
-                 fmt::to_string(request.lease.count()), request.activation_id.str(),
-                 request.retry ? "1" : "0", fmt::to_string(options.max_wait.count()),
-                 to_rfc3339(started), to_rfc3339(started + request.activation_timeout)});
-    for (const AgentId& agent : request.exclude)
+    args.insert(
+        args.end(),
+        {any.runner_id.str(), std::string(name_of(any.mode)), fmt::to_string(any.lease.count()),
+         fmt::to_string(options.max_wait.count()), to_rfc3339(started),
+         to_rfc3339(started + any.activation_timeout), fmt::to_string(requests.size())});
+    for (const ClaimRequest* request : requests) {
+      args.push_back(request->activation_id.str());
+      retry_flags.push_back(args.size());
+      args.emplace_back(request->retry ? "1" : "0");
+    }
+    for (const AgentId& agent : any.exclude)
       args.push_back(agent.str());
+    return retry_flags;
   }
 
   void note_dropped(const RedisReply& dropped) const {
@@ -172,13 +186,22 @@ struct RedisWorkQueue::Impl {
     }
   }
 
-  /// {claim or {}, unreadable, dropped}: a claim script's reply.
-  std::optional<Claim> note_claim(const RedisReply& reply, const ClaimRequest& request) {
+  /// {{claim or {} for each}, unreadable, dropped}: a claim script's reply. Answers as many.
+  std::vector<std::optional<Claim>> note_claims(const RedisReply& reply,
+                                                std::span<const ClaimRequest* const> requests) {
     const auto& parts = reply.array();
     note_unreadable(parts.at(1));
     note_dropped(parts.at(2));
-    if (parts.at(0).array().empty()) return std::nullopt;
-    Claim claim = read_claim(parts.at(0).array(), request.runner_id);
+    std::vector<std::optional<Claim>> claims(requests.size());
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      const auto& fields = parts.at(0).array().at(i).array();
+      if (!fields.empty()) claims[i] = note_claim(fields, *requests[i]);
+    }
+    return claims;
+  }
+
+  Claim note_claim(const RedisReply::Array& fields, const ClaimRequest& request) {
+    Claim claim = read_claim(fields, request.runner_id);
     const double waited = std::chrono::duration<double>(claim.waited).count();
     log.info("work_claimed", {{"agent_id", claim.item.agent_id.str()},
                               {"runner_id", claim.runner_id.str()},
@@ -212,6 +235,52 @@ struct RedisWorkQueue::Impl {
     log.warning(
         "agent_circuit_breaker",
         {{"agent_id", agent}, {"failures", failures}, {"backoff_seconds", backoff.count()}});
+  }
+
+  static void append_completion(Redis::Args& args, const Completion& completion) {
+    args.insert(
+        args.end(),
+        {completion.lease.agent_id.str(), completion.lease.activation_id.str(),
+         fmt::to_string(completion.lease.fence.counter), std::string(name_of(completion.outcome)),
+         fmt::to_string(std::clamp(completion.hold_off, seconds(0), kBackoffMax).count()),
+         valid_utf8(utf8_prefix(completion.reason, kReasonBytesMax)), encode(completion.result)});
+    append_outbox(args, completion.consumption);
+    args.push_back(completion.journal_end);
+  }
+
+  CompleteAnswer note_completed(const RedisReply::Array& fields, const Completion& completion) {
+    CompleteAnswer answer{.ok = fields.at(0).str() == "OK",
+                          .failures = number_of(fields.at(1)),
+                          .backoff = seconds(number_of(fields.at(2))),
+                          .follow_up = number_of(fields.at(3)) == 1,
+                          .next = std::nullopt};
+    log.debug("work_completed", {{"agent_id", completion.lease.agent_id.str()},
+                                 {"activation_id", completion.lease.activation_id.str()},
+                                 {"success", completion.result.success},
+                                 {"owner", answer.ok}});
+    if (answer.ok && is_failure(completion.outcome))
+      note_breaker(completion.lease.agent_id.str(), answer.failures, answer.backoff);
+    return answer;
+  }
+
+  Task<std::vector<CompleteAnswer>> complete(Completions::Together together) {
+    Redis::Args args{fmt::to_string(together.size())};
+    std::vector<const ClaimRequest*> requests;
+    for (const Completion* completion : together) {
+      append_completion(args, *completion);
+      if (completion->next) requests.push_back(&*completion->next);
+    }
+    auto retry_flags = append_claims(args, requests);
+    const RedisReply reply = co_await run_script(commands, scripts().complete, {}, std::move(args),
+                                                 deadline(), std::move(retry_flags));
+    std::vector<CompleteAnswer> answers;
+    for (std::size_t i = 0; i < together.size(); ++i)
+      answers.push_back(note_completed(reply.array().at(0).array().at(i).array(), *together[i]));
+    auto claims = note_claims(reply.array().at(1), requests);
+    for (std::size_t i = 0, k = 0; i < together.size(); ++i) {
+      if (together[i]->next) answers[i].next = std::move(claims[k++]);
+    }
+    co_return answers;
   }
 
   Task<> enqueue_part(std::span<const WorkItem> items, EnqueueOptions options,
@@ -279,7 +348,11 @@ RedisWorkQueue::RedisWorkQueue(Redis& commands, Redis& waits, Clock& clock, Log 
                                         .clock = clock,
                                         .log = std::move(log),
                                         .metrics = {},
-                                        .options = options})) {
+                                        .options = options,
+                                        .completions = {}})) {
+  impl_->completions.emplace([impl = impl_.get()](Completions::Together together) {
+    return impl->complete(std::move(together));
+  });
   if (metrics != nullptr) impl_->metrics.emplace(*metrics);
 }
 
@@ -312,13 +385,14 @@ Task<std::vector<EnqueueResult>> RedisWorkQueue::enqueue(std::vector<WorkItem> i
 }
 
 Task<std::optional<Claim>> RedisWorkQueue::claim(ClaimRequest request) {
-  constexpr std::size_t kRetryFlag = 4;
   check_ids(request);
+  const ClaimRequest* const requests[] = {&request};
   Redis::Args args;
-  impl_->append_claim(args, request);
-  const RedisReply reply = co_await run_script(impl_->commands, scripts().claim, {},
-                                               std::move(args), impl_->deadline(), kRetryFlag);
-  co_return impl_->note_claim(reply, request);
+  auto retry_flags = impl_->append_claims(args, requests);
+  const RedisReply reply =
+      co_await run_script(impl_->commands, scripts().claim, {}, std::move(args), impl_->deadline(),
+                          std::move(retry_flags));
+  co_return std::move(impl_->note_claims(reply, requests).at(0));
 }
 
 Task<bool> RedisWorkQueue::wait_for_work(RunnerMode mode, std::chrono::milliseconds up_to) {
@@ -363,47 +437,14 @@ Task<std::vector<RenewOutcome>> RedisWorkQueue::renew(std::vector<LeaseRef> leas
 }
 
 Task<CompleteAnswer> RedisWorkQueue::complete(Completion completion) {
-  constexpr std::size_t kFixedArgs = 11;
-  constexpr std::size_t kRetryFlag = kFixedArgs + 4;
+  if (completion.next) check_ids(*completion.next);
   ActivationResult& result = completion.result;
   if (result.agent_id.empty()) result.agent_id = completion.lease.agent_id;
   if (result.activation_id.empty()) result.activation_id = completion.lease.activation_id;
   if (result.timestamp.empty()) result.timestamp = to_rfc3339(impl_->clock.wall());
   if (result.status.empty()) result.status = status_of(completion.outcome);
   result.success = completion.outcome == Outcome::success;
-  Redis::Args args{completion.lease.agent_id.str(),
-                   completion.lease.activation_id.str(),
-                   fmt::to_string(completion.lease.fence.counter),
-                   std::string(name_of(completion.outcome)),
-                   fmt::to_string(std::clamp(completion.hold_off, seconds(0), kBackoffMax).count()),
-                   valid_utf8(utf8_prefix(completion.reason, kReasonBytesMax)),
-                   encode(result)};
-  append_outbox(args, completion.consumption);
-  args.push_back(completion.journal_end);
-  args.emplace_back(completion.next ? "1" : "0");
-  std::optional<std::size_t> retry_flag;
-  if (completion.next) {
-    check_ids(*completion.next);
-    impl_->append_claim(args, *completion.next);
-    retry_flag = kRetryFlag;
-  }
-  const RedisReply reply = co_await run_script(impl_->commands, scripts().complete, {},
-                                               std::move(args), impl_->deadline(), retry_flag);
-  const auto& parts = reply.array();
-  CompleteAnswer answer{.ok = parts.at(0).str() == "OK",
-                        .failures = number_of(parts.at(1)),
-                        .backoff = seconds(number_of(parts.at(2))),
-                        .follow_up = number_of(parts.at(3)) == 1,
-                        .next = std::nullopt};
-  if (completion.next) answer.next = impl_->note_claim(parts.at(4), *completion.next);
-  impl_->log.debug("work_completed", {{"agent_id", completion.lease.agent_id.str()},
-                                      {"activation_id", completion.lease.activation_id.str()},
-                                      {"success", result.success},
-                                      {"owner", answer.ok}});
-  if (answer.ok && is_failure(completion.outcome)) {
-    impl_->note_breaker(completion.lease.agent_id.str(), answer.failures, answer.backoff);
-  }
-  co_return answer;
+  return impl_->completions->complete(std::move(completion));
 }
 
 Task<bool> RedisWorkQueue::hand_back(HandBack hand_back) {

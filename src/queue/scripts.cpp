@@ -60,7 +60,7 @@ const QueueScripts& scripts() {
 
 Task<net::RedisReply> run_script(net::Redis& redis, const QueueScript& script,
                                  net::Redis::Args keys, net::Redis::Args args, Deadline deadline,
-                                 std::optional<std::size_t> retry_flag) {
+                                 std::vector<std::size_t> retry_flags) {
   while (true) {
     // Which text to send depends on the server, known once connected.
     if (!redis.connected()) co_await redis.ready(deadline);
@@ -71,7 +71,8 @@ Task<net::RedisReply> run_script(net::Redis& redis, const QueueScript& script,
           error.code() == errc::redis_unavailable && error.detail() == "outcome_unknown";
       if (!unknown || deadline.passed()) throw;
     }
-    if (retry_flag) args.at(*retry_flag) = "1";
+    for (const std::size_t flag : retry_flags)
+      args.at(flag) = "1";
   }
 }
 

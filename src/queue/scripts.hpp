@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 // Inside the room only: the scripts of scripts/ and how they are called.
 namespace botburrow::queue {
@@ -52,10 +53,10 @@ struct QueueScripts {
 const QueueScripts& scripts();
 
 /// Runs a script that is safe to repeat: again after an unknown outcome, until `deadline`. On a
-/// repeat the argument at `retry_flag` is set to "1".
+/// repeat the arguments at `retry_flags` are set to "1".
 Task<net::RedisReply> run_script(net::Redis& redis, const QueueScript& script,
                                  net::Redis::Args keys, net::Redis::Args args, Deadline deadline,
-                                 std::optional<std::size_t> retry_flag = std::nullopt);
+                                 std::vector<std::size_t> retry_flags = {});
 
 // Reading replies.
 /// An integer reply, or a string of digits; 0 for nil and other text.

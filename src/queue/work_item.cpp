@@ -119,6 +119,7 @@ std::vector<Crash> crashes_of(const json::array& entries) {
 }  // namespace
 
 std::vector<Crash> decode_history(std::string_view text) {
+  if (text.empty()) return {};
   const auto list = try_parse_json(text);
   return list && list->is_array() ? crashes_of(list->get_array()) : std::vector<Crash>{};
 }

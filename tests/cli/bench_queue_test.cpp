@@ -88,9 +88,10 @@ TEST_F(BenchQueue, FlushMakesRoom) {
 
 TEST_F(BenchQueue, StopsAtItsTimeAndCleansUp) {
   const Ran ran = run_program(
-      {.arguments = {"bench", "queue", "--redis", redis_.url(), "--items", "300", "--rounds", "100",
-                     "--only", "own_enqueue_single", "--time-max", "1"},
+      {.arguments = {"bench", "queue", "--redis", redis_.url(), "--items", "1000000", "--rounds",
+                     "100", "--only", "own_enqueue_single", "--time-max", "1"},
        .environment = {{"HOME", folder_.path()}}});
+
   EXPECT_EQ(ran.exit_code, 124) << ran.err;
   EXPECT_THAT(ran.err, HasSubstr("--time-max"));
   EXPECT_EQ(keys(), 0);

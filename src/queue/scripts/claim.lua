@@ -1,12 +1,13 @@
--- claim: move the first item this runner may take into a lease.
--- Safe to repeat with retry = 1: the lease this activation holds already is answered again.
+-- claim: move the first items this runner may take into leases.
+-- Safe to repeat with retry = 1: the lease an activation holds already is answered again.
 -- Uses   base item dead lease claim
 -- KEYS   none; reads work:generation work:paused, scans work:queue:*, writes work:fence work:active
 --        work:leases work:processing work:queued work:stats work:dead agent_lock:* agent:activation:*
 --        activation:*
--- ARGV   1 runner id  2 mode  3 lease ms  4 activation id  5 retry 0|1  6 longest wait s, 0 = off
---        7 started_at  8 deadline  9… agents to pass over
--- Reply  {claim or {}, {{id, queue, reason, first bytes}… moved to the dead letters}, {dropped…}}
+-- ARGV   1 runner id  2 mode  3 lease ms  4 longest wait s, 0 = off  5 started_at  6 deadline
+--        7 how many, then for each: activation id, retry 0|1; then agents to pass over
+-- Reply  {{claim or {} for each}, {{id, queue, reason, first bytes}… moved to the dead letters},
+--        {dropped…}}
 --        claim: queue, fence, generation, attempt, work id, activation id, lease ms, agent id, agent
 --        name, task type, priority, inbox count, created_at, notification id, waited ms, history
 return claim(1)

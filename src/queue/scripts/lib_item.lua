@@ -2,7 +2,7 @@
 
 -- True for well-formed UTF-8 (no overlong forms, no surrogates).
 local function is_utf8(text)
-  if not string.find(text, '[\128-\255]') then return true end
+  if string.match(text, '^[%z\1-\127]*$') then return true end
   for _, sequence in ipairs({'[\194-\223][\128-\191]', '\224[\160-\191][\128-\191]',
                              '[\225-\236\238\239][\128-\191][\128-\191]',
                              '\237[\128-\159][\128-\191]',
@@ -30,8 +30,24 @@ local function name_like(value)
          and not string.find(value, '[%z\1-\31\127]')
 end
 
+-- An element as enqueue writes it, fresh and in plain ASCII, read by one match. Nil for every other.
+local function read_fresh(element)
+  local id, name, task_type, priority, count, created = string.match(element,
+      '^{"agent_id": "([]-~ !#-[]+)", "agent_name": "([]-~ !#-[]+)", "task_type": "([a-z]+)",'
+      .. ' "priority": "([a-z]+)", "inbox_count": ([0-9]+), "created_at": ([1-9][0-9]*%.[0-9]+)}$')
+  if not id or #id > 256 or #name > 256 or #count > 15 or #created > 20 or not RANK[priority]
+     or (task_type ~= 'inbox' and task_type ~= 'discovery') or string.find(count, '^0.') then
+    return nil
+  end
+  return {newer = false, agent_id = id, agent_name = name, task_type = task_type, priority = priority,
+          inbox_count = tonumber(count), created_at = tonumber(created), created_text = created,
+          notification_id = '', attempt = 0, history = {}, is_stamped = false}
+end
+
 -- The item of an element, or nil and why it cannot be read. `newer` marks one of a later version.
 local function read_item(element)
+  local fresh = read_fresh(element)
+  if fresh then return fresh end
   if #element > 1048576 then return nil, 'larger than 1 MiB' end
   if not is_utf8(element) then return nil, 'not UTF-8' end
   local ok, raw = pcall(cjson.decode, element)

@@ -5,7 +5,7 @@ local function lease_of(agent)
   local line = call('HGET', 'work:processing', agent)
   if not line then return nil end
   local fence, attempt, lane, runner, activation, work, element =
-      string.match(line, '^(%S+) (%d+) (%S+) (%S+) (%S+) (%S+)\n(.*)$')
+      string.match(line, '^([^ ]+) ([0-9]+) ([^ ]+) ([^ ]+) ([^ ]+) ([^ \n]+)\n(.*)$')
   if not fence then return nil end
   return {fence = fence, attempt = tonumber(attempt), lane = lane, runner = runner,
           activation = activation, work = work, element = element}
@@ -16,6 +16,11 @@ local function owned(agent, activation, fence)
   local lease = lease_of(agent)
   if lease and lease.fence == fence and lease.activation == activation then return lease end
   return nil
+end
+
+-- Fence, activation id and work id of a line of work:processing.
+local function owner_of(line)
+  return string.match(line or '', '^([^ ]+) [^ ]+ [^ ]+ [^ ]+ ([^ ]+) ([^ \n]+)\n')
 end
 
 local function remove_lease(agent, activation)
