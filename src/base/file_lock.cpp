@@ -39,6 +39,15 @@ FileLock::FileLock(const std::string& path, const Words& words) {
   static_cast<void>(wrote);
 }
 
+std::optional<bool> FileLock::is_held(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return std::nullopt;
+  // Shared, so that two who look do not see each other.
+  const bool free = ::flock(fd, LOCK_SH | LOCK_NB) == 0;
+  ::close(fd);
+  return !free;
+}
+
 FileLock::~FileLock() {
   ::close(fd_);
 }

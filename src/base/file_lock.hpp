@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 namespace botburrow {
@@ -18,6 +19,10 @@ class FileLock {
   FileLock(const std::string& path, const Words& words);
   ~FileLock();
   FileLock(const FileLock&) = delete;
+
+  /// Whether somebody holds the lock of this file just now; nothing where there is no such file, or
+  /// it may not be looked at.
+  static std::optional<bool> is_held(const std::string& path);
 
  private:
   int fd_ = -1;

@@ -34,6 +34,10 @@ const std::string& made(const std::string& folder) {
 DataFolderLock::DataFolderLock(const std::string& folder)
     : lock_(made(folder) + "/lock", {.what = "data folder " + folder, .cure = kCure}) {}
 
+std::optional<bool> DataFolderLock::is_held(const std::string& folder) {
+  return FileLock::is_held(folder + "/lock");
+}
+
 TemporaryFolder::TemporaryFolder() {
   std::string name = (fs::temp_directory_path() / "botburrow-XXXXXX").string();
   if (!::mkdtemp(name.data()))

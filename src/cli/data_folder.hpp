@@ -2,6 +2,7 @@
 
 #include "base/file_lock.hpp"
 
+#include <optional>
 #include <string>
 
 namespace botburrow::cli {
@@ -13,6 +14,8 @@ class DataFolderLock {
   /// Makes the folder (mode 0700) where needed. Throws Error{already_exists} naming the process
   /// that holds it, Error{io} where it cannot be used.
   explicit DataFolderLock(const std::string& folder);
+  /// Whether a process holds the folder now; nothing where that cannot be told.
+  static std::optional<bool> is_held(const std::string& folder);
 
  private:
   FileLock lock_;

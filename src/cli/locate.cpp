@@ -2,12 +2,14 @@
 
 #include "base/error.hpp"
 #include "base/json.hpp"
+#include "cli/data_folder.hpp"
 
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -68,14 +70,26 @@ bool is_flag(const Settings& settings, std::string_view name) {
   return settings.source(name).starts_with("--");
 }
 
-/// The folder that --data names must have a running system; the default one may.
-std::optional<RunningSystem> running_in(const Context& context, const LocateFlags& flags) {
-  if (flags.data.empty()) return find_running(context.environment.default_data_folder());
-  auto system = find_running(flags.data);
-  if (system) return system;
-  throw Error(errc::http_unavailable,
-              fmt::format("{}: nothing runs there; start it with: botburrow up --data {}",
-                          run_file(flags.data), flags.data));
+/// Whether the process that left run.json still runs. Its lock tells; a process id may be
+/// somebody else's by now, and only decides where there is no lock to look at.
+bool lives(const std::string& folder, const RunningSystem& system) {
+  if (const auto held = DataFolderLock::is_held(folder)) return *held;
+  return system.pid <= 0 || ::kill(static_cast<pid_t>(system.pid), 0) == 0 || errno == EPERM;
+}
+
+/// The folder that --data names must have a running system; the default one may. `needed`: nothing
+/// else tells where to go.
+std::optional<RunningSystem> running_in(const Context& context, const LocateFlags& flags,
+                                        bool needed) {
+  const bool named = !flags.data.empty();
+  const auto folder = named ? flags.data : context.environment.default_data_folder();
+  auto system = find_running(folder);
+  if (system && lives(folder, *system)) return system;
+  if (!named && !(system && needed)) return std::nullopt;
+  const auto what = system ? fmt::format("process {} is gone and did not end cleanly", system->pid)
+                           : std::string("nothing runs there");
+  throw Error(errc::http_unavailable, fmt::format("{}: {}; start it with: botburrow up --data {}",
+                                                  run_file(folder), what, folder));
 }
 
 HubLocation from_settings(const Settings& settings, std::string_view as) {
@@ -174,9 +188,10 @@ HubLocation locate_hub(const Context& context, const LocateFlags& flags, std::st
   print_warnings(settings);
   const bool url_by_flag = is_flag(settings, "HUB_URL");
   if (!url_by_flag && !flags.data.empty())
-    return from_system(*running_in(context, flags), settings, as);
+    return from_system(*running_in(context, flags, true), settings, as);
   if (settings.is_set("HUB_URL")) return from_settings(settings, as);
-  if (const auto system = running_in(context, flags)) return from_system(*system, settings, as);
+  if (const auto system = running_in(context, flags, true))
+    return from_system(*system, settings, as);
   throw Error(errc::usage,
               "no Hub is known: start one with `botburrow up`, or set HUB_URL and HUB_API_KEY "
               "(or give --hub-url, or --data DIR of a running `up`)");
@@ -184,10 +199,12 @@ HubLocation locate_hub(const Context& context, const LocateFlags& flags, std::st
 
 RunningSystem locate_system(const Context& context, const LocateFlags& flags) {
   const Settings settings = load_settings(context.environment, "client", *flags.settings);
-  const bool explicit_hub =
-      is_flag(settings, "HUB_URL") || (flags.data.empty() && settings.is_set("HUB_URL"));
-  if (!explicit_hub)
-    if (auto system = running_in(context, flags)) return *system;
+  // What is typed wins over what is found, and a data folder that is typed over what is set.
+  const bool typed = is_flag(settings, "HUB_URL") || is_flag(settings, "REDIS_URL");
+  const bool explicit_place = typed || (flags.data.empty() && settings.is_set("HUB_URL"));
+  const bool needed = !settings.is_set("REDIS_URL");
+  if (!explicit_place)
+    if (auto system = running_in(context, flags, needed)) return *system;
   RunningSystem out;
   out.hub_url = settings.text("HUB_URL");
   out.redis_url = settings.text("REDIS_URL");

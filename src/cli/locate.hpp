@@ -53,11 +53,12 @@ struct HubLocation {
 /// Order: --hub-url, --data, HUB_URL of the environment, the default data folder. The keys of a
 /// data folder go only to its own Hub. `as`: "" or "owner" is the key's owner, anything else an
 /// agent that the service key acts for. Throws Error{usage} saying what to do where no Hub is
-/// known.
+/// known, Error{http_unavailable} where the process that left run.json is gone.
 HubLocation locate_hub(const Context& context, const LocateFlags& flags, std::string_view as);
 
-/// The URLs of the system for status and the like: the data folder's, or HUB_URL, REDIS_URL of the
-/// settings with empty others.
+/// The URLs of the system for status and the like: those of --hub-url or --redis-url, else the data
+/// folder's, else HUB_URL, REDIS_URL of the settings with empty others. Throws
+/// Error{http_unavailable} where the process that left run.json is gone and nothing else is set.
 RunningSystem locate_system(const Context& context, const LocateFlags& flags);
 
 }  // namespace botburrow::cli

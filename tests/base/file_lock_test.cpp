@@ -38,7 +38,9 @@ class FileLockTest : public ::testing::Test {
 };
 
 TEST_F(FileLockTest, OneProcessHoldsIt) {
+  EXPECT_EQ(FileLock::is_held(path_), std::nullopt);
   auto first = std::make_unique<FileLock>(path_, words());
+  EXPECT_EQ(FileLock::is_held(path_), true);
   struct stat info{};
   ASSERT_EQ(::stat(path_.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777U, 0600U);
@@ -49,6 +51,7 @@ TEST_F(FileLockTest, OneProcessHoldsIt) {
             fmt::format("the cellar is in use by process {}; stop it, or choose another cellar",
                         ::getpid()));
   first.reset();
+  EXPECT_EQ(FileLock::is_held(path_), false);
   EXPECT_FALSE(refusal()) << "free again, with the file of before";
 }
 

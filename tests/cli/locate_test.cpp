@@ -1,6 +1,7 @@
 #include "cli/locate.hpp"
 
 #include "base/error.hpp"
+#include "cli/data_folder.hpp"
 #include "cli/exit_code.hpp"
 #include "run_program.hpp"
 
@@ -8,6 +9,9 @@
 #include <gtest/gtest.h>
 
 #include <sys/stat.h>
+#include <unistd.h>
+
+#include <functional>
 
 namespace botburrow::cli {
 namespace {
@@ -19,7 +23,7 @@ RunningSystem some_system() {
           .coordinator_url = "http://127.0.0.1:9090",
           .runner_url = "http://127.0.0.1:9091",
           .redis_url = "unix:///tmp/redis.sock",
-          .pid = 42,
+          .pid = ::getpid(),
           .owner_key = Secret("owner-key"),
           .service_key = Secret("service-key"),
           .admin_key = Secret("admin-key")};
@@ -39,7 +43,7 @@ TEST(Locate, WhatUpWritesIsWhatCommandsFind) {
   ASSERT_TRUE(found);
   EXPECT_EQ(found->hub_url, "http://127.0.0.1:8000");
   EXPECT_EQ(found->redis_url, "unix:///tmp/redis.sock");
-  EXPECT_EQ(found->pid, 42);
+  EXPECT_EQ(found->pid, ::getpid());
   EXPECT_EQ(found->owner_key.reveal(), "owner-key");
   struct stat info{};
   ASSERT_EQ(::stat((folder.path() + "/keys.json").c_str(), &info), 0);
@@ -104,6 +108,64 @@ TEST(Locate, AFlagWinsOverEverything) {
   const HubLocation flagged = locate_hub(with({}), flags, "");
   EXPECT_EQ(flagged.url, "http://flag:2");
   EXPECT_TRUE(flagged.key.empty());
+}
+
+TEST(Locate, AProcessThatIsGoneIsSaid) {
+  const ScratchFolder state;
+  const auto folder = state.path() + "/botburrow";
+  state.write("botburrow/keep", "");
+  write_running(folder, some_system());
+  const std::map<std::string, std::string, std::less<>> here = {{"XDG_STATE_HOME", state.path()}};
+  {
+    const DataFolderLock held(folder);
+    EXPECT_EQ(locate_hub(with(here), {}, "").url, "http://127.0.0.1:8000");
+  }
+  // Its id is somebody else's by now (ours), but nobody holds the folder.
+  const auto error_of = [](const std::function<void()>& call) {
+    try {
+      call();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), errc::http_unavailable);
+      return error.message();
+    }
+    return std::string("nothing was thrown");
+  };
+  LocateFlags named;
+  named.data = folder;
+  const auto words =
+      HasSubstr("is gone and did not end cleanly; start it with: botburrow up --data " + folder);
+  EXPECT_THAT(error_of([&] { locate_hub(with(here), named, ""); }), words);
+  EXPECT_THAT(error_of([&] { locate_hub(with(here), {}, ""); }), words);
+  EXPECT_THAT(error_of([&] { locate_system(with(here), named); }), words);
+  EXPECT_THAT(error_of([&] { locate_system(with(here), {}); }), words);
+  // Whoever says where to go is not held up by it.
+  auto elsewhere = here;
+  elsewhere["REDIS_URL"] = "redis://elsewhere:1";
+  EXPECT_EQ(locate_system(with(elsewhere), {}).redis_url, "redis://elsewhere:1");
+  LocateFlags typed;
+  typed.settings->push_back({"REDIS_URL", "--redis-url", "redis://typed:2"});
+  EXPECT_EQ(locate_system(with(here), typed).redis_url, "redis://typed:2");
+}
+
+TEST(Locate, WithoutALockTheProcessIdDecides) {
+  const ScratchFolder folder;
+  auto system = some_system();
+  LocateFlags flags;
+  flags.data = folder.path();
+  write_running(folder.path(), system);
+  EXPECT_EQ(locate_hub(with({}), flags, "").url, "http://127.0.0.1:8000");
+  system.pid = 0x7ffffff0;  // above the kernel's largest
+  write_running(folder.path(), system);
+  EXPECT_THROW(locate_hub(with({}), flags, ""), Error);
+}
+
+TEST(Locate, WhatIsTypedWinsOverARunningSystem) {
+  const ScratchFolder folder;
+  write_running(folder.path(), some_system());
+  LocateFlags flags;
+  flags.data = folder.path();
+  flags.settings->push_back({"REDIS_URL", "--redis-url", "redis://typed:2"});
+  EXPECT_EQ(locate_system(with({}), flags).redis_url, "redis://typed:2");
 }
 
 TEST(Locate, WhereNothingRunsTheCommandSaysWhatToDo) {

@@ -267,6 +267,36 @@ TEST_F(Up, SecondSigtermHandsBackAtOnce) {
       << "handing back is no failure";
 }
 
+TEST_F(Up, AfterKill9CommandsSayThatItIsGone) {
+  define_agent("anna");
+  up().kill9();
+  for (const Words& words : {Words{"hub", "agents"}, Words{"status"}, Words{"why", "anna"}}) {
+    auto command = words;
+    command.insert(command.end(), {"--data", data()});
+    const auto ran = run(command);
+    EXPECT_EQ(ran.code, 69);
+    EXPECT_THAT(
+        ran.err_lines(),
+        ElementsAre(HasSubstr("is gone and did not end cleanly; start it with: botburrow up "
+                              "--data " +
+                              data())));
+  }
+  up();
+  EXPECT_EQ(run({"hub", "agents", "--data", data()}).code, 0);
+}
+
+TEST_F(Up, WithJsonOnlyTheAnswerIsOnStandardOutput) {
+  define_agent("anna");
+  auto& program = up({"--json"});
+  const auto answer = parse_json(program.out(), "stdout").as_object();
+  EXPECT_EQ(answer.at("hub"), ready_.at("hub"));
+  EXPECT_THAT(program.err(), HasSubstr("\"event\":\"became_leader\""));
+  EXPECT_EQ(std::ranges::count(program.out(), '\n'), 1);
+  program.signal(SIGTERM);
+  EXPECT_EQ(program.wait(), 0);
+  EXPECT_EQ(std::ranges::count(program.out(), '\n'), 1);
+}
+
 TEST_F(Up, AfterKill9EverythingIsFoundAgain) {
   define_agent("anna");
   auto& first = up();
