@@ -6,14 +6,10 @@
 #include "net/redis.hpp"
 #include "queue/redis_work_queue.hpp"
 #include "tests/support/fault_proxy.hpp"
-#include "tests/support/foreign_hub.hpp"
-#include "tests/support/live_hub.hpp"
 #include "tests/support/log_lines.hpp"
-#include "tests/support/private_redis.hpp"
 #include "tests/support/program.hpp"
-#include "tests/support/run_task.hpp"
+#include "tests/support/service_test.hpp"
 
-#include <boost/asio/io_context.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -109,25 +105,13 @@ struct Replica {
   Coordinator coordinator;
 };
 
-class CoordinatorTest : public ::testing::Test {
+class CoordinatorTest : public test::ServiceTest {
  protected:
   ~CoordinatorTest() override {
     for (auto& replica : replicas)
-      test::run_task(ioc, replica->stop());
-    if (foreign) test::run_task(ioc, foreign->stop());
+      run(replica->stop());
   }
 
-  test::ForeignHub& foreign_hub() {
-    if (!foreign) {
-      foreign = std::make_unique<test::ForeignHub>(ioc.get_executor());
-      foreign->start();
-    }
-    return *foreign;
-  }
-  test::LiveHub& live_hub() {
-    if (!live) live = std::make_unique<test::LiveHub>(ioc);
-    return *live;
-  }
   Place at_foreign() { return {redis.url(), foreign_hub().url(), "key"}; }
   Place at_live() { return {redis.url(), live_hub().url(), live_hub().service_key}; }
 
@@ -146,33 +130,8 @@ class CoordinatorTest : public ::testing::Test {
     }
     return nullptr;
   }
-  bool until(std::function<bool()> condition, std::chrono::nanoseconds limit = 10s) {
-    return test::run_until(ioc, condition, limit);
-  }
-  void pass(std::chrono::nanoseconds time) {
-    until([] { return false; }, time);
-  }
-  template <class T>
-  T run(Task<T> task, std::chrono::nanoseconds limit = 30s) {
-    return test::run_task(ioc, std::move(task), limit);
-  }
-
-  std::string ask(std::vector<std::string> args) {
-    const auto reply = redis.ask(std::move(args));
-    if (reply.is_nil()) return "(nil)";
-    if (const auto* number = std::get_if<std::int64_t>(&reply.value))
-      return std::to_string(*number);
-    return reply.str();
-  }
-  std::int64_t integer(std::vector<std::string> args) {
-    return redis.ask(std::move(args)).integer();
-  }
   std::string generation() { return ask({"GET", "work:generation"}); }
 
-  boost::asio::io_context ioc;
-  test::PrivateRedis redis;
-  std::unique_ptr<test::ForeignHub> foreign;
-  std::unique_ptr<test::LiveHub> live;
   std::vector<std::unique_ptr<Replica>> replicas;
 };
 

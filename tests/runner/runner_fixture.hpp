@@ -10,12 +10,9 @@
 #include "queue/redis_work_queue.hpp"
 #include "runner/runner.hpp"
 #include "tests/support/fault_proxy.hpp"
-#include "tests/support/foreign_hub.hpp"
-#include "tests/support/live_hub.hpp"
 #include "tests/support/llm_simulator.hpp"
 #include "tests/support/log_lines.hpp"
-#include "tests/support/private_redis.hpp"
-#include "tests/support/run_task.hpp"
+#include "tests/support/service_test.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -182,10 +179,10 @@ struct Node {
 };
 
 /// Redis, a model, agents in a folder, and a Hub of either kind.
-class RunnerTest : public ::testing::Test {
+class RunnerTest : public test::ServiceTest {
  protected:
   explicit RunnerTest(test::PrivateRedis::Options redis_options = {})
-      : redis(redis_options),
+      : ServiceTest(redis_options),
         folder(std::filesystem::temp_directory_path() / ("bb-runner-" + system_random().uuid4())) {
     llm.start();
     llm.script([](const auto&) { return test::LlmSimulator::Answer::say("A fine answer."); });
@@ -195,23 +192,12 @@ class RunnerTest : public ::testing::Test {
   ~RunnerTest() override {
     for (auto& node : nodes)
       run(node->stop());
-    if (foreign) run(foreign->stop());
     run(llm.stop());
     std::error_code ignored;
     std::filesystem::remove_all(folder, ignored);
   }
 
-  test::LiveHub& hub() {
-    if (!live) live = std::make_unique<test::LiveHub>(ioc);
-    return *live;
-  }
-  test::ForeignHub& foreign_hub() {
-    if (!foreign) {
-      foreign = std::make_unique<test::ForeignHub>(ioc.get_executor());
-      foreign->start();
-    }
-    return *foreign;
-  }
+  test::LiveHub& hub() { return live_hub(); }
   Place place() { return {redis.url(), hub().url(), hub().service_key, llm.url(), folder}; }
   Place foreign_place() { return {redis.url(), foreign_hub().url(), "key", llm.url(), folder}; }
 
@@ -259,26 +245,6 @@ class RunnerTest : public ::testing::Test {
     return *nodes.back();
   }
 
-  bool until(std::function<bool()> condition, std::chrono::nanoseconds limit = 15s) {
-    return test::run_until(ioc, condition, limit);
-  }
-  void pass(std::chrono::nanoseconds time) {
-    until([] { return false; }, time);
-  }
-  template <class T>
-  T run(Task<T> task, std::chrono::nanoseconds limit = 30s) {
-    return test::run_task(ioc, std::move(task), limit);
-  }
-  std::string ask(std::vector<std::string> args) {
-    const auto reply = redis.ask(std::move(args));
-    if (reply.is_nil()) return "(nil)";
-    if (const auto* number = std::get_if<std::int64_t>(&reply.value))
-      return std::to_string(*number);
-    return reply.str();
-  }
-  std::int64_t integer(std::vector<std::string> args) {
-    return redis.ask(std::move(args)).integer();
-  }
   bool active(const std::string& agent) { return integer({"HEXISTS", "work:active", agent}) == 1; }
   std::string activation_of(const std::string& agent) {
     const auto record = try_parse_json(ask({"GET", "agent:activation:" + agent}));
@@ -301,12 +267,8 @@ class RunnerTest : public ::testing::Test {
     llm.script([delay](const auto&) { return slowly(delay); });
   }
 
-  boost::asio::io_context ioc;
-  test::PrivateRedis redis;
   std::filesystem::path folder;
   test::LlmSimulator llm{ioc.get_executor(), {}};
-  std::unique_ptr<test::LiveHub> live;
-  std::unique_ptr<test::ForeignHub> foreign;
   std::vector<std::unique_ptr<Node>> nodes;
 
  private:
