@@ -5,6 +5,7 @@
 #include "base/stop.hpp"
 #include "base/version.hpp"
 #include "net/redis.hpp"
+#include "runner/definition_look.hpp"
 #include "runner/fence_watch.hpp"
 #include "runner/hub_gate.hpp"
 #include "runner/reports.hpp"
@@ -44,6 +45,8 @@ struct Runner::Impl {
         log_(log.with({{"runner_id", options_.runner_id.str()}})),
         metrics_(metrics),
         keeper_(executor, options_.lease, parts_.queue, parts_.activation.clock, ticks_, log_),
+        definition_look_(parts_.activation.catalog, parts_.cache, parts_.activation.clock,
+                         options_.definition_time, log_),
         gate_(parts_.activation.hub, options_.hub_patience, parts_.activation.clock, parts_.random,
               log_),
         reports_(executor, parts_.queue, parts_.activation.hub, log_, options_.outbox_period),
@@ -242,47 +245,16 @@ struct Runner::Impl {
   Task<std::optional<queue::HandBackReason>> refusal(const queue::Claim& claim) {
     if (draining_) co_return queue::HandBackReason::drain;
     if (co_await rolled_back(claim.fence)) co_return queue::HandBackReason::fenced;
-    co_return co_await refusal_of_definition(claim);
+    const auto found = co_await definition_look_.look(claim.item, drain_);
+    if (found == DefinitionFound::stopped) co_return queue::HandBackReason::drain;
+    if (found == DefinitionFound::runs_here) co_return std::nullopt;
+    excluded_[claim.item.agent_id] = clock().now() + std::chrono::nanoseconds(kNoExecutorPause);
+    co_return queue::HandBackReason::no_executor;
   }
 
   void slot_freed() {
     count_slots();
     changed_.cancel();
-  }
-
-  // False for an agent whose executor this program does not have. A definition that cannot be had
-  // is the activation's to report.
-  Task<> look_up(const queue::Claim& claim, bool& runnable) {
-    try {
-      const auto entry = co_await parts_.activation.catalog.get(claim.item.agent_name);
-      const auto& definition = *entry.definition;
-      co_await parts_.cache.store(entry.definition, clock().now());
-      runnable = definition.runs_in_loop();
-      if (!runnable) {
-        log_.warning("executor_error",
-                     {{"agent_id", claim.item.agent_id.str()},
-                      {"error", fmt::format("Executor '{}' not available", definition.type_name)}});
-      }
-    } catch (const Error&) {
-    }
-  }
-
-  // A file system that hangs holds up neither the slot nor a drain: another runner may see it.
-  Task<std::optional<queue::HandBackReason>> refusal_of_definition(const queue::Claim& claim) {
-    bool runnable = true;
-    const auto end = co_await run_bounded(look_up(claim, runnable),
-                                          Deadline::in(options_.definition_time), drain_);
-    if (end == BoundedEnd::stopped) co_return queue::HandBackReason::drain;
-    if (end == BoundedEnd::deadline) {
-      log_.error("definitions_hang",
-                 {{"agent_id", claim.item.agent_id.str()},
-                  {"error", fmt::format("the definition of {} could not be read within {} ms",
-                                        claim.item.agent_name, options_.definition_time.count())},
-                  {"fix", "look at the file system of AGENT_DEFINITIONS_PATH"}});
-    }
-    if (runnable && end == BoundedEnd::done) co_return std::nullopt;
-    excluded_[claim.item.agent_id] = clock().now() + std::chrono::nanoseconds(kNoExecutorPause);
-    co_return queue::HandBackReason::no_executor;
   }
 
   Task<> wait_for_change(std::chrono::nanoseconds up_to) {
@@ -406,6 +378,7 @@ struct Runner::Impl {
   RunnerMetrics metrics_;
   LoopTicks ticks_;
   LeaseKeeper keeper_;
+  DefinitionLook definition_look_;
   HubGate gate_;
   Reports reports_;
   Supervisor supervisor_;
