@@ -13,25 +13,11 @@
 namespace botburrow::cli {
 namespace {
 
-ServicePlace place_of(const Settings& settings, std::string data) {
-  return {.hub_url = settings.text("HUB_URL"),
-          .hub_key = settings.secret("HUB_API_KEY"),
-          .redis_url = settings.text("REDIS_URL"),
-          .host = settings.text("METRICS_HOST"),
-          .port = static_cast<int>(settings.integer("METRICS_PORT")),
-          .data_folder = std::move(data)};
-}
-
 Task<int> run_coordinator(StopRequest& stop, const Context& context, const Settings& settings) {
   const Log log = service_log(context.environment, settings, "coordinator");
   log_settings(settings, log);
-  const Ground ground{.executor = co_await boost::asio::this_coro::executor,
-                      .environment = context.environment,
-                      .settings = settings,
-                      .clock = system_clock(),
-                      .random = system_random(),
-                      .log = log};
-  CoordinatorService service(ground, place_of(settings, ""));
+  const auto ground = ground_of(co_await boost::asio::this_coro::executor, context, settings, log);
+  CoordinatorService service(ground, place_of(settings));
   service.start();
   co_await stop.until_requested();
   co_await service.stop();
@@ -40,13 +26,9 @@ Task<int> run_coordinator(StopRequest& stop, const Context& context, const Setti
 }
 
 Task<int> look_once(const Context& context, const Settings& settings) {
-  const Ground ground{.executor = co_await boost::asio::this_coro::executor,
-                      .environment = context.environment,
-                      .settings = settings,
-                      .clock = system_clock(),
-                      .random = system_random(),
-                      .log = command_log(context.environment, settings)};
-  auto place = place_of(settings, "");
+  const auto ground = ground_of(co_await boost::asio::this_coro::executor, context, settings,
+                                command_log(context.environment, settings));
+  auto place = place_of(settings);
   place.port = 0;
   CoordinatorService service(ground, place);
   const auto counts = co_await service.once();

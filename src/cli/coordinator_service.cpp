@@ -1,7 +1,6 @@
 #include "base/cleanup.hpp"
 #include "base/error.hpp"
 #include "cli/services.hpp"
-#include "net/service_routes.hpp"
 
 #include <fmt/format.h>
 
@@ -42,24 +41,12 @@ struct CoordinatorService::Impl {
                      .catalog = &definitions.catalog,
                      .cache = &definitions.cache},
                     ground.log, metrics),
-        http(ground.executor, {.host = place.host, .port = place.port}, ground.log),
-        leader_lease(ground.settings.seconds("LEADER_LEASE_SECONDS")),
-        log(ground.log) {
-    add_process_metrics(metrics);
-    net::add_service_routes(
-        http,
-        {.name = "botburrow-coordinator",
-         .unhealthy = [this] { return coordinator.unhealthy(); },
-         .not_ready = [this] { return coordinator.not_ready(); },
-         .invalidate = [this](std::string agent) { return invalidate(std::move(agent)); },
-         .webhook_key = ground.settings.secret("WEBHOOK_KEY")},
-        metrics);
-  }
-
-  Task<> invalidate(std::string agent) {
-    definitions.catalog.invalidate(agent);
-    co_await definitions.cache.invalidate(agent);
-  }
+        http(ground, place,
+             {.name = "botburrow-coordinator",
+              .unhealthy = [this] { return coordinator.unhealthy(); },
+              .not_ready = [this] { return coordinator.not_ready(); }},
+             definitions, metrics),
+        leader_lease(ground.settings.seconds("LEADER_LEASE_SECONDS")) {}
 
   Metrics metrics;
   QueueParts queue;
@@ -67,9 +54,8 @@ struct CoordinatorService::Impl {
   DefinitionParts definitions;
   queue::RedisElection election;
   coordinator::Coordinator coordinator;
-  net::HttpServer http;
+  ServiceHttp http;
   std::chrono::seconds leader_lease;
-  Log log;
 };
 
 CoordinatorService::CoordinatorService(const Ground& ground, const ServicePlace& place)
@@ -78,7 +64,6 @@ CoordinatorService::~CoordinatorService() = default;
 
 void CoordinatorService::start() {
   impl_->http.start();
-  impl_->log.info("metrics_server_started", {{"url", impl_->http.url()}});
   impl_->queue.start();
   impl_->coordinator.start();
 }

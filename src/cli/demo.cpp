@@ -53,12 +53,8 @@ Log demo_log(const Environment& environment, const Settings& settings) {
 Task<int> run_demo(const Context& context, const Settings& settings, SystemOptions options,
                    DemoFlags flags) {
   const Output out(context.environment);
-  const Ground ground{.executor = co_await boost::asio::this_coro::executor,
-                      .environment = context.environment,
-                      .settings = settings,
-                      .clock = system_clock(),
-                      .random = system_random(),
-                      .log = demo_log(context.environment, settings)};
+  const auto ground = ground_of(co_await boost::asio::this_coro::executor, context, settings,
+                                demo_log(context.environment, settings));
   const auto begun = ground.clock.now();
   System system(ground, std::move(options));
   co_await system.start();

@@ -61,6 +61,16 @@ llm::PriceTable price_table(const Settings& settings) {
 
 }  // namespace
 
+Ground ground_of(boost::asio::any_io_executor executor, const Context& context,
+                 const Settings& settings, Log log) {
+  return {.executor = std::move(executor),
+          .environment = context.environment,
+          .settings = settings,
+          .clock = system_clock(),
+          .random = system_random(),
+          .log = std::move(log)};
+}
+
 QueueParts::QueueParts(const Ground& g, const std::string& url, const std::string& name,
                        Metrics& metrics)
     : commands(g.executor, net::parse_redis_url(url), {.name = name}, g.log, g.random),

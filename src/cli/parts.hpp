@@ -6,6 +6,7 @@
 #include "base/metrics.hpp"
 #include "base/random.hpp"
 #include "base/settings.hpp"
+#include "cli/commands.hpp"
 #include "cli/environment.hpp"
 #include "definitions/catalog.hpp"
 #include "definitions/redis_cache.hpp"
@@ -36,6 +37,10 @@ struct Ground {
   Random& random;
   Log log;
 };
+
+/// On the system's clock and chance. `context` and `settings` outlive it.
+Ground ground_of(boost::asio::any_io_executor executor, const Context& context,
+                 const Settings& settings, Log log);
 
 /// Redis with everything that speaks to it. Connects in the background once started.
 class QueueParts {

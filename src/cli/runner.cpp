@@ -19,15 +19,6 @@ struct RunnerFlags {
   bool json = false;
 };
 
-ServicePlace place_of(const Settings& settings, std::string data) {
-  return {.hub_url = settings.text("HUB_URL"),
-          .hub_key = settings.secret("HUB_API_KEY"),
-          .redis_url = settings.text("REDIS_URL"),
-          .host = settings.text("METRICS_HOST"),
-          .port = static_cast<int>(settings.integer("METRICS_PORT")),
-          .data_folder = std::move(data)};
-}
-
 Task<> hurry_when_asked(StopRequest& stop, RunnerService& service) {
   co_await stop.until_urgent();
   service.hurry();
@@ -37,12 +28,7 @@ Task<int> run_runner(StopRequest& stop, const Context& context, const Settings& 
                      std::string data) {
   const Log log = service_log(context.environment, settings, "runner");
   log_settings(settings, log);
-  const Ground ground{.executor = co_await boost::asio::this_coro::executor,
-                      .environment = context.environment,
-                      .settings = settings,
-                      .clock = system_clock(),
-                      .random = system_random(),
-                      .log = log};
+  const auto ground = ground_of(co_await boost::asio::this_coro::executor, context, settings, log);
   RunnerService service(ground, place_of(settings, std::move(data)));
   service.start();
   co_await stop.until_requested();
@@ -91,13 +77,9 @@ int exit_code_for(const agent::Ending& ending) {
 
 Task<int> run_once(StopRequest& stop, const Context& context, const Settings& settings,
                    RunnerFlags flags, std::string data) {
-  const Ground ground{
-      .executor = co_await boost::asio::this_coro::executor,
-      .environment = context.environment,
-      .settings = settings,
-      .clock = system_clock(),
-      .random = system_random(),
-      .log = command_log(context.environment, settings).with({{"service", "runner"}})};
+  const auto ground =
+      ground_of(co_await boost::asio::this_coro::executor, context, settings,
+                command_log(context.environment, settings).with({{"service", "runner"}}));
   const auto one =
       co_await run_one_activation(ground, place_of(settings, std::move(data)), flags.agent, stop);
   print_result(Output(context.environment), flags.agent, one, flags.json);

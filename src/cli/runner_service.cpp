@@ -4,7 +4,6 @@
 #include "cli/exit_code.hpp"
 #include "cli/services.hpp"
 #include "coordinator/generation_check.hpp"
-#include "net/service_routes.hpp"
 #include "runner/reports.hpp"
 #include "runner/supervisor.hpp"
 
@@ -76,19 +75,13 @@ struct RunnerService::Impl {
                 .cache = parts.definitions.cache,
                 .random = ground.random},
                ground.log, metrics),
-        http(ground.executor, {.host = place.host, .port = place.port}, ground.log),
-        log(ground.log),
-        tasks(ground.executor) {
-    add_process_metrics(metrics);
-    net::add_service_routes(
-        http,
-        {.name = "botburrow-runner",
-         .unhealthy = [this] { return runner.unhealthy(); },
-         .not_ready = [this] { return not_ready(); },
-         .invalidate = [this](std::string agent) { return invalidate(std::move(agent)); },
-         .webhook_key = ground.settings.secret("WEBHOOK_KEY")},
-        metrics);
-  }
+        http(ground, place,
+             {.name = "botburrow-runner",
+              .unhealthy = [this] { return runner.unhealthy(); },
+              .not_ready = [this] { return not_ready(); },
+              .also_forget = [this] { parts.skills.invalidate(); }},
+             parts.definitions, metrics),
+        tasks(ground.executor) {}
 
   std::optional<std::string> not_ready() const {
     if (auto reason = runner.not_ready()) return reason;
@@ -96,17 +89,10 @@ struct RunnerService::Impl {
     return std::nullopt;
   }
 
-  Task<> invalidate(std::string agent) {
-    parts.definitions.catalog.invalidate(agent);
-    parts.skills.invalidate();
-    co_await parts.definitions.cache.invalidate(agent);
-  }
-
   Metrics metrics;
   ActivationParts parts;
   runner::Runner runner;
-  net::HttpServer http;
-  Log log;
+  ServiceHttp http;
   TaskGroup tasks;  // last: its tasks use all of the above
 };
 
@@ -116,7 +102,6 @@ RunnerService::~RunnerService() = default;
 
 void RunnerService::start() {
   impl_->http.start();
-  impl_->log.info("metrics_server_started", {{"url", impl_->http.url()}});
   impl_->parts.queue.start();
   impl_->runner.start();
   impl_->tasks.spawn("definitions",

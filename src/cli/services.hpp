@@ -7,6 +7,7 @@
 #include "net/http_server.hpp"
 #include "runner/runner.hpp"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,6 +23,30 @@ struct ServicePlace {
   std::string host = "127.0.0.1";
   int port = 0;
   std::string data_folder;
+};
+/// By HUB_URL, HUB_API_KEY, REDIS_URL, METRICS_HOST and METRICS_PORT.
+ServicePlace place_of(const Settings& settings, std::string data_folder = "");
+
+/// The HTTP side that coordinator and runner have alike: health, readiness, metrics, and the order
+/// to forget cached definitions.
+class ServiceHttp {
+ public:
+  struct Facts {
+    std::string name;  ///< e.g. botburrow-runner
+    std::function<std::optional<std::string>()> unhealthy, not_ready;
+    std::function<void()> also_forget = {};  ///< what else stands on definitions
+  };
+  /// `definitions` and `metrics` outlive it.
+  ServiceHttp(const Ground& ground, const ServicePlace& place, Facts facts,
+              DefinitionParts& definitions, Metrics& metrics);
+  /// Binds: throws Error{port_in_use}.
+  void start();
+  Task<> stop();
+  std::string url() const;
+
+ private:
+  net::HttpServer server_;
+  Log log_;
 };
 
 class CoordinatorService {

@@ -224,12 +224,8 @@ Task<int> show_status(const Context& context, const Ground& ground, const Runnin
 
 Task<int> run_status(const Context& context, RunningSystem system, const Settings& settings,
                      StatusFlags flags) {
-  const Ground ground{.executor = co_await boost::asio::this_coro::executor,
-                      .environment = context.environment,
-                      .settings = settings,
-                      .clock = system_clock(),
-                      .random = system_random(),
-                      .log = Log::none()};
+  const auto ground =
+      ground_of(co_await boost::asio::this_coro::executor, context, settings, Log::none());
   net::Redis redis(ground.executor, net::parse_redis_url(system.redis_url),
                    {.name = "botburrow-status"}, ground.log, ground.random);
   redis.start();

@@ -105,12 +105,7 @@ Task<int> run_up(StopRequest& stop, const Context& context, const Settings& sett
                  SystemOptions options, UpFlags flags) {
   const Log log = shared_log(context.environment, settings);
   log_settings(settings, log.with({{"service", "up"}}));
-  const Ground ground{.executor = co_await boost::asio::this_coro::executor,
-                      .environment = context.environment,
-                      .settings = settings,
-                      .clock = system_clock(),
-                      .random = system_random(),
-                      .log = log};
+  const auto ground = ground_of(co_await boost::asio::this_coro::executor, context, settings, log);
   const Output out(context.environment);
   const auto data_folder = options.data_folder;
   System system(ground, std::move(options));
