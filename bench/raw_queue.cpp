@@ -190,15 +190,9 @@ class Drain final : public Chain {
 
   bool ask(std::string& out) override {
     const auto id = fmt::format("{:08x}-0000-4000-8000-{:012}", number_, asked_);
-    Words claim{"bench",
-                "hybrid",
-                "10000",
-                "600",
-                "2026-11-22T10:00:00.000Z",
-                "2026-11-22T10:10:00.000Z",
-                "1",
-                id,
-                "0"};
+    Words claim{
+        "bench", "hybrid", "10000", "600", "2026-11-22T10:00:00.000Z", "2026-11-22T10:10:00.000Z",
+        "1",     id,       "0"};
     if (asked_++ == 0) {
       Words words{"EVALSHA", claim_, "0"};
       words.insert(words.end(), claim.begin(), claim.end());

@@ -7,6 +7,9 @@
 
 #include <sys/random.h>
 
+#include <array>
+#include <utility>
+
 namespace botburrow {
 namespace {
 
@@ -20,12 +23,18 @@ void fill(void* out, std::size_t size) {
   }
 }
 
+// Numbers are fetched many at a time: a call into the kernel for each would be dearer than what it
+// is for. Nothing here forks without exec, so no two processes share a batch.
 class KernelRandom final : public Random {
  public:
   std::uint64_t next() override {
-    std::uint64_t value = 0;
-    fill(&value, sizeof value);
-    return value;
+    thread_local std::array<std::uint64_t, 32> batch;
+    thread_local std::size_t left = 0;
+    if (left == 0) {
+      fill(batch.data(), sizeof batch);
+      left = batch.size();
+    }
+    return std::exchange(batch[--left], 0);
   }
 };
 

@@ -33,18 +33,25 @@ void shut(Socket& socket) {
 
 class PlainStream final : public RedisStream {
  public:
-  explicit PlainStream(Socket socket) : socket_(std::move(socket)) {}
+  explicit PlainStream(Socket socket) : socket_(std::move(socket)) { socket_.non_blocking(true); }
   Task<std::size_t> read_some(std::span<char> into) override {
     co_return co_await socket_.async_read_some(asio::buffer(into.data(), into.size()),
                                                asio::use_awaitable);
   }
   Task<> write(std::string_view bytes) override {
-    co_await asio::async_write(socket_, asio::buffer(bytes.data(), bytes.size()),
-                               asio::use_awaitable);
+    // Most of what is asked fits into the socket's buffer: no round through the event loop for it.
+    boost::system::error_code full;
+    const auto put = socket_.send(asio::buffer(bytes.data(), bytes.size()), 0, full);
+    if (full && full != asio::error::would_block) throw boost::system::system_error(full);
+    if (put < bytes.size()) co_await write_rest(bytes.substr(put));
   }
   void close() override { shut(socket_); }
 
  private:
+  Task<> write_rest(std::string_view bytes) {
+    co_await asio::async_write(socket_, asio::buffer(bytes.data(), bytes.size()),
+                               asio::use_awaitable);
+  }
   Socket socket_;
 };
 

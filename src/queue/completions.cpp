@@ -23,6 +23,12 @@ bool may_claim_together(const ClaimRequest& a, const ClaimRequest& b) {
          a.activation_timeout == b.activation_timeout && a.exclude == b.exclude;
 }
 
+std::size_t group_size(std::size_t pending, bool nothing_under_way) {
+  constexpr std::size_t kWorthTwoCalls = 8;
+  const bool halve = nothing_under_way && pending >= kWorthTwoCalls;
+  return std::min(halve ? (pending + 1) / 2 : pending, Completions::kTogetherMax);
+}
+
 struct Completions::Waiting {
   explicit Waiting(Completion what) : completion(std::move(what)) {}
 
@@ -87,8 +93,9 @@ Completions::Group Completions::take_group(std::shared_ptr<Waiting> first) {
   Group group{first};
   const ClaimRequest* claimant = first->completion.next ? &*first->completion.next : nullptr;
   std::erase(waiting_, first);
+  const std::size_t most = group_size(waiting_.size() + 1, sent_ == 0);
   for (const auto& one : waiting_) {
-    if (group.size() == kTogetherMax) break;
+    if (group.size() == most) break;
     const auto& next = one->completion.next;
     if (next && claimant && !may_claim_together(*claimant, *next)) continue;
     if (next && !claimant) claimant = &*next;
@@ -96,6 +103,7 @@ Completions::Group Completions::take_group(std::shared_ptr<Waiting> first) {
   }
   for (const auto& one : group)
     one->is_sending = true;
+  crowded_ = group.size() > 1 || !waiting_.empty();
   std::erase_if(waiting_, [](const auto& one) { return one->is_sending; });
   return group;
 }
@@ -106,9 +114,10 @@ Task<> Completions::lead(std::shared_ptr<Waiting> own) {
   std::exception_ptr failure;
   try {
     // Answers come many at a time, and so do the completions that follow them.
-    co_await yield_once();
+    if (crowded_) co_await yield_once();
     if (!own->is_sending) {
       group = take_group(own);
+      ++sent_;
       hand_on();
       co_await send_group(group);
     }
@@ -116,6 +125,7 @@ Task<> Completions::lead(std::shared_ptr<Waiting> own) {
     failure = std::current_exception();
   }
   --under_way_;
+  if (!group.empty()) --sent_;
   if (failure && is_cancellation(failure)) {
     put_back(group);
   } else if (failure) {

@@ -15,8 +15,12 @@ namespace botburrow::queue {
 /// Whether two completions may claim their next items in one call: they say the same of who claims.
 bool may_claim_together(const ClaimRequest& a, const ClaimRequest& b);
 
+/// How many of `pending` completions leave in the next call. Many are sent in two, where nothing is
+/// under way, so that the server works on one call while the other is answered.
+std::size_t group_size(std::size_t pending, bool nothing_under_way);
+
 /// Sends completions, those that come while others are under way together: many in one call cost
-/// the server about a third of what they cost alone, and a busy runner ends many at once. One that
+/// the server less than half of what they cost alone, and a busy runner ends many at once. One that
 /// comes alone is sent at once.
 ///
 /// There is no task behind it: whoever waits longest sends for all, and hands the sending on when
@@ -49,7 +53,9 @@ class Completions {
 
   Send send_;
   std::deque<std::shared_ptr<Waiting>> waiting_;
-  int under_way_ = 0;
+  int under_way_ = 0;     // callers that send, or gather what to send
+  int sent_ = 0;          // calls that wait for their answer
+  bool crowded_ = false;  // the last call was for more than one
 };
 
 }  // namespace botburrow::queue

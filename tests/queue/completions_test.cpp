@@ -19,9 +19,7 @@ namespace botburrow::queue {
 namespace {
 
 namespace asio = boost::asio;
-using testing::Each;
 using testing::ElementsAre;
-using testing::IsEmpty;
 using testing::SizeIs;
 
 /// Completions over a server that answers when the test says so. Nothing here waits on a clock.
@@ -115,16 +113,45 @@ TEST_F(CompletionsTest, OneAloneLeavesAtOnce) {
   EXPECT_EQ(caller.answer->failures, 7);
 }
 
-TEST_F(CompletionsTest, ThoseOfOneMomentLeaveTogether) {
+TEST_F(CompletionsTest, OfThoseOfOneMomentTwoLeaveAtOnceAndTheRestTogether) {
   for (int i = 0; i < 10; ++i)
     complete(i);
   settle();
-
-  ASSERT_THAT(calls, SizeIs(1));
-  EXPECT_THAT(calls[0]->agents, SizeIs(10));
+  ASSERT_THAT(calls, SizeIs(2));
   answer(0);
+
+  ASSERT_THAT(calls, SizeIs(3));
+  EXPECT_THAT(calls[2]->agents, SizeIs(8));
+  answer(1);
+  answer(2);
   for (int i = 0; i < 10; ++i)
     EXPECT_EQ(callers_[i].answer->failures, i);
+}
+
+TEST_F(CompletionsTest, OnceManyComeAtATimeTheNextWaitForEachOther) {
+  occupy();
+  complete(3);
+  complete(4);
+  settle();
+  answer(0);
+  answer(1);
+  answer(2);
+  for (int i = 10; i < 30; ++i)
+    complete(i);
+  settle();
+
+  ASSERT_THAT(calls, SizeIs(5));
+  EXPECT_THAT(calls[3]->agents, SizeIs(10));
+  EXPECT_THAT(calls[4]->agents, SizeIs(10));
+}
+
+TEST(GroupSize, IsHalfOfManyWhereNothingIsUnderWay) {
+  EXPECT_EQ(group_size(1, true), 1u);
+  EXPECT_EQ(group_size(7, true), 7u);
+  EXPECT_EQ(group_size(8, true), 4u);
+  EXPECT_EQ(group_size(9, true), 5u);
+  EXPECT_EQ(group_size(9, false), 9u);
+  EXPECT_EQ(group_size(1000, true), Completions::kTogetherMax);
 }
 
 TEST_F(CompletionsTest, ThoseThatComeWhileTwoAreUnderWayLeaveTogetherNext) {
@@ -172,22 +199,24 @@ TEST_F(CompletionsTest, WhoClaimsInAnotherWayLeavesApart) {
 }
 
 TEST_F(CompletionsTest, WhenTheSenderIsCancelledTheOthersSendAgainAndSaySo) {
-  auto& sender = complete(1);
-  auto& other = complete(2);
+  occupy();
+  auto& sender = complete(3);
+  auto& other = complete(4);
   settle();
-  ASSERT_THAT(calls, SizeIs(1));
-  EXPECT_THAT(calls[0]->retries, Each(false));
+  answer(0);
+  ASSERT_THAT(calls, SizeIs(3));
+  EXPECT_THAT(calls[2]->retries, ElementsAre(false, false));
 
   sender.cancel.emit(asio::cancellation_type::terminal);
   settle();
 
   EXPECT_TRUE(sender.ended);
   EXPECT_TRUE(is_cancellation(sender.failure));
-  ASSERT_THAT(calls, SizeIs(2));
-  EXPECT_THAT(calls[1]->agents, ElementsAre("2"));
-  EXPECT_THAT(calls[1]->retries, ElementsAre(true));
-  answer(1);
-  EXPECT_EQ(other.answer->failures, 2);
+  ASSERT_THAT(calls, SizeIs(4));
+  EXPECT_THAT(calls[3]->agents, ElementsAre("4"));
+  EXPECT_THAT(calls[3]->retries, ElementsAre(true));
+  answer(3);
+  EXPECT_EQ(other.answer->failures, 4);
 }
 
 TEST_F(CompletionsTest, WhoIsCancelledWhileWaitingIsNotSent) {
@@ -208,36 +237,41 @@ TEST_F(CompletionsTest, WhoIsCancelledWhileWaitingIsNotSent) {
 }
 
 TEST_F(CompletionsTest, WhoIsCancelledWhileUnderWayLosesOnlyItsAnswer) {
-  auto& sender = complete(1);
-  auto& gone = complete(2);
+  occupy();
+  auto& sender = complete(3);
+  auto& gone = complete(4);
   settle();
+  answer(0);
 
   gone.cancel.emit(asio::cancellation_type::terminal);
   settle();
   EXPECT_TRUE(gone.ended);
-  answer(0);
+  answer(2);
 
-  EXPECT_EQ(sender.answer->failures, 1);
-  EXPECT_THAT(calls, SizeIs(1));
+  EXPECT_EQ(sender.answer->failures, 3);
+  EXPECT_THAT(calls, SizeIs(3));
 }
 
 TEST_F(CompletionsTest, ARefusalHitsOnlyTheOneItIsFor) {
-  refused_ = "2";
-  for (int i = 1; i <= 3; ++i)
+  refused_ = "4";
+  occupy();
+  for (int i = 3; i <= 5; ++i)
     complete(i);
   settle();
-  answer(0);  // all of it refused
-  ASSERT_THAT(calls, SizeIs(2));
-  for (std::size_t i = 1; i <= 3; ++i) {
+  answer(0);
+  ASSERT_THAT(calls, SizeIs(3));
+  answer(2);  // all of it refused
+  for (std::size_t i = 3; i <= 5; ++i) {
+    ASSERT_THAT(calls, SizeIs(i + 1));
     EXPECT_THAT(calls.at(i)->agents, SizeIs(1));
     EXPECT_THAT(calls.at(i)->retries, ElementsAre(true));
     answer(i);
   }
 
-  EXPECT_EQ(callers_[0].answer->failures, 1);
-  EXPECT_TRUE(callers_[1].failure);
-  EXPECT_FALSE(is_cancellation(callers_[1].failure));
   EXPECT_EQ(callers_[2].answer->failures, 3);
+  EXPECT_TRUE(callers_[3].failure);
+  EXPECT_FALSE(is_cancellation(callers_[3].failure));
+  EXPECT_EQ(callers_[4].answer->failures, 5);
 }
 
 TEST_F(CompletionsTest, AServerThatIsAwayIsToldToAll) {

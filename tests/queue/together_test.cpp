@@ -23,17 +23,23 @@ class TogetherTest : public QueueTest {
     if (and_next) completion.next = request();
     return completion;
   }
-  /// All at one moment, so that they leave in one call.
+  /// At one moment and behind two others, so that they leave in one call.
   std::vector<CompleteAnswer> complete_together(std::vector<Completion> completions) {
     std::vector<CompleteAnswer> answers(completions.size());
+    const auto calls_before = script_calls();
     TaskGroup group(ioc.get_executor());
+    for (int i = 0; i < 2; ++i) {
+      group.spawn("ahead", [&]() -> Task<> {
+        const auto answer = co_await queue.complete({.lease = {.agent_id = AgentId("nobody")}});
+        EXPECT_FALSE(answer.ok);
+      });
+    }
     for (std::size_t i = 0; i < completions.size(); ++i) {
       group.spawn("complete",
                   [&, i]() -> Task<> { answers[i] = co_await queue.complete(completions[i]); });
     }
-    const auto calls_before = script_calls();
     run(group.join());
-    EXPECT_EQ(script_calls() - calls_before, 1) << "they were to leave together";
+    EXPECT_EQ(script_calls() - calls_before, 3) << "they were to leave together";
     return answers;
   }
   std::int64_t script_calls() {
