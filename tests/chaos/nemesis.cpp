@@ -12,7 +12,6 @@
 namespace botburrow::chaos {
 namespace {
 
-using namespace std::chrono_literals;
 using Ms = std::chrono::milliseconds;
 
 Ms between(Random& random, Ms least, Ms most) {
@@ -27,67 +26,52 @@ std::uint64_t stream_of(std::uint64_t seed, std::string_view kind) {
   return hash;
 }
 
-Profile smoke() {
-  return {.name = "smoke",
-          .duration = 20s,
-          .rates = {{"runner_kill", 900ms},
-                    {"leader_kill", 7s},
-                    {"runner_freeze", 6s, 4s, 5s},
-                    {"runner_drain", 5s},
-                    {"redis_restart", 11s},
-                    {"hub_restart", 11s},
-                    {"redis_reset", 6s},
-                    {"redis_lose_answers", 3s},
-                    {"redis_delay", 8s, 500ms, 1s},
-                    {"redis_hang", 12s, 500ms, 2s},
-                    {"hub_reset", 6s},
-                    {"hub_lose_answers", 3s},
-                    {"hub_delay", 8s, 500ms, 1s},
-                    {"model_reset", 5s}}};
+Fault draw(Random& random, const Profile& profile, const Rate& rate, Ms at) {
+  const int targets = targets_of(rate.kind, profile.runners);
+  const int target = static_cast<int>(random.unit() * targets);
+  return {.at = at,
+          .kind = rate.kind,
+          .target = target,
+          .length = between(random, rate.shortest, rate.longest)};
 }
 
-// Enough of each within ten minutes: 300 runner kills, 40 leader kills, 10 restarts.
-Profile standard() {
-  auto profile = smoke();
-  profile.name = "standard";
-  profile.duration = 600s;
-  profile.mention_every = 250ms;
-  for (auto& rate : profile.rates) {
-    if (rate.kind == "runner_kill") rate.every = 1700ms;
-    if (rate.kind == "leader_kill") rate.every = 12s;
-    if (rate.kind == "redis_restart" || rate.kind == "hub_restart") rate.every = 40s;
+void add_rate(const Profile& profile, const Rate& rate, std::uint64_t seed,
+              std::vector<Fault>& schedule) {
+  SeededRandom random(stream_of(seed, rate.kind));
+  auto at = between(random, Ms(500), rate.every + Ms(500));
+  while (at < profile.duration) {
+    schedule.push_back(draw(random, profile, rate, at));
+    at += between(random, rate.every / 2, rate.every + rate.every / 2);
   }
-  return profile;
 }
 
-// Nothing else goes wrong: what a runner's death alone costs.
-Profile kills() {
-  return {.name = "kills", .duration = 40s, .rates = {{"runner_kill", 900ms}}};
+void add_turns(const Profile& profile, std::uint64_t seed, std::vector<Fault>& schedule) {
+  if (profile.turns.empty()) return;
+  SeededRandom random(stream_of(seed, "turns"));
+  auto at = profile.turn_every;
+  for (std::size_t n = 0; at < profile.duration; ++n, at += profile.turn_every) {
+    const auto& rate = profile.turns[n % profile.turns.size()];
+    // Not in step with anybody's own rhythm.
+    schedule.push_back(draw(random, profile, rate, at + between(random, Ms(0), Ms(999))));
+  }
 }
 
 }  // namespace
 
-Profile profile_named(std::string_view name) {
-  if (name == "smoke") return smoke();
-  if (name == "standard") return standard();
-  if (name == "kills") return kills();
-  throw Error(errc::invalid_argument,
-              fmt::format("--profile {}: expected smoke, standard or kills", name), Retry::never);
+int targets_of(std::string_view kind, int runners) {
+  if (kind.starts_with("runner_") || kind == "late_write") return runners;
+  if (kind == "clock_jump") return runners + kCoordinators + 3;
+  if (kind.starts_with("model_")) return runners + 1;
+  const bool process = kind.starts_with("leader_") || kind.ends_with("_restart") ||
+                       kind.ends_with("_freeze") || kind.ends_with("_down");
+  return process ? 1 : runners + kCoordinators + 1;
 }
 
 std::vector<Fault> make_schedule(const Profile& profile, std::uint64_t seed) {
   std::vector<Fault> schedule;
-  for (const auto& rate : profile.rates) {
-    SeededRandom random(stream_of(seed, rate.kind));
-    auto at = between(random, 500ms, rate.every + 500ms);
-    while (at < profile.duration) {
-      schedule.push_back({.at = at,
-                          .kind = rate.kind,
-                          .target = static_cast<int>(random.unit() * profile.runners),
-                          .length = between(random, rate.shortest, rate.longest)});
-      at += between(random, rate.every / 2, rate.every + rate.every / 2);
-    }
-  }
+  for (const auto& rate : profile.rates)
+    add_rate(profile, rate, seed, schedule);
+  add_turns(profile, seed, schedule);
   std::ranges::stable_sort(schedule, {}, &Fault::at);
   return schedule;
 }

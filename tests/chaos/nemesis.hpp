@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,10 +13,11 @@ namespace botburrow::chaos {
 
 /// One thing that goes wrong.
 struct Fault {
-  std::chrono::milliseconds at{0};      ///< after the start
-  std::string kind;                     ///< a name of rates_of()
-  int target = 0;                       ///< which runner, where it is about one
-  std::chrono::milliseconds length{0};  ///< how long it lasts, where it lasts
+  std::chrono::milliseconds at{0};  ///< after the start
+  std::string kind;                 ///< a name of docs/chaos.md
+  int target = 0;                   ///< whom it befalls, of targets_of(kind)
+  /// How long it lasts, where it lasts; for `clock_jump` how far the clock is set from the truth.
+  std::chrono::milliseconds length{0};
   bool operator==(const Fault&) const = default;
 };
 
@@ -30,12 +32,30 @@ struct Profile {
   std::string name;
   std::chrono::milliseconds duration{0};
   int runners = 8;
+  int agents = 12;
   std::chrono::milliseconds mention_every{150};
-  std::vector<Rate> rates;
+  /// How long the model takes for an answer.
+  std::chrono::milliseconds think_least{20}, think_most{320};
+  std::map<std::string, std::string> settings{};  ///< of the services, on top of the fleet's own
+  std::vector<Rate> rates{};
+  /// These in turn, one every `turn_every`, beside the rates.
+  std::vector<Rate> turns{};
+  std::chrono::milliseconds turn_every{0};
+  /// Mentions that kill whoever works on them.
+  std::chrono::milliseconds poison_every{0};
+  /// Nothing happens but jumps of clocks: no process may change in anything because of them.
+  bool untouched = false;
 };
 
-/// "smoke", "standard" or "kills"; throws Error{invalid_argument} for others.
+constexpr int kCoordinators = 3;
+
+/// The profiles by name; throws Error{invalid_argument} for others.
 Profile profile_named(std::string_view name);
+
+/// How many there are that a kind can befall: runners for `runner_*`, `late_write` and `model_*`;
+/// runners and coordinators for other wires; those, the Hub and Redis for clocks. Wires and clocks
+/// know one more: all at once.
+int targets_of(std::string_view kind, int runners);
 
 /// The same profile, seed and duration give the same schedule; sorted by time. Each kind draws from
 /// a stream of its own, so that taking one out leaves the others where they are.

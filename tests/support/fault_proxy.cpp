@@ -27,17 +27,41 @@ namespace {
 constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 
 struct Link {
-  Link(tcp::socket from, const asio::any_io_executor& executor)
-      : client(std::move(from)), server(executor) {}
+  enum class Stranded { no, answers, both };
+
+  Link(std::size_t number, tcp::socket from, const asio::any_io_executor& executor)
+      : number(number), client(std::move(from)), server(executor) {}
   void reset() {
     boost::system::error_code ignored;
     if (client.is_open()) client.set_option(asio::socket_base::linger(true, 0), ignored);
     client.close(ignored);
     server.close(ignored);
   }
+  /// One side has left, and the other must not notice.
+  void close_quietly(Way way) {
+    boost::system::error_code ignored;
+    if (way == Way::forth)
+      client.close(ignored);
+    else
+      server.close(ignored);
+  }
+  bool swallows(Way way) const {
+    return stranded == Stranded::both || (stranded == Stranded::answers && way == Way::back);
+  }
+  bool is_open() const { return client.is_open() || server.is_open(); }
+
+  std::size_t number;
   tcp::socket client;
   Upstream::socket server;
+  Stranded stranded = Stranded::no;
 };
+
+// Each slice leaves as a segment of its own.
+void send_at_once(Link& link) {
+  boost::system::error_code ignored;  // a Unix socket knows no such option
+  link.client.set_option(tcp::no_delay(true), ignored);
+  link.server.set_option(tcp::no_delay(true), ignored);
+}
 
 }  // namespace
 
@@ -55,9 +79,11 @@ struct FaultProxy::State {
   bool paused = false;
   bool refusing = false;
   std::chrono::milliseconds delay{0};
-  int answers_to_reset = 0;
-  std::size_t accepted = 0;
-  std::size_t resets = 0;
+  int answers_to_reset = 0, requests_to_reset = 0;
+  std::size_t slice_max = 0;
+  Tap tap;
+  Witness witness;
+  std::size_t accepted = 0, resets = 0, lost_requests = 0, swallowed = 0;
   std::list<std::shared_ptr<Link>> links;
 
   static Task<> accept(std::shared_ptr<State> state) {
@@ -65,7 +91,7 @@ struct FaultProxy::State {
       auto [error, socket] = co_await state->acceptor.async_accept(kTuple);
       if (error) co_return;
       ++state->accepted;
-      auto link = std::make_shared<Link>(std::move(socket), state->executor);
+      auto link = std::make_shared<Link>(state->accepted, std::move(socket), state->executor);
       if (state->refusing) {
         link->reset();
         continue;
@@ -80,12 +106,14 @@ struct FaultProxy::State {
       link->reset();
       co_return;
     }
+    send_at_once(*link);
     state->links.push_back(link);
-    asio::co_spawn(state->executor, pump(state, link, true), asio::detached);
-    asio::co_spawn(state->executor, pump(state, link, false), asio::detached);
+    asio::co_spawn(state->executor, pump(state, link, Way::forth), asio::detached);
+    asio::co_spawn(state->executor, pump(state, link, Way::back), asio::detached);
   }
 
-  Task<> hold() {
+  Task<> hold(std::chrono::milliseconds longer) {
+    if (longer.count() > 0) co_await sleep_for(longer);
     while (paused) {
       const auto [ignored] = co_await gate.async_wait(kTuple);
       (void)ignored;
@@ -93,9 +121,22 @@ struct FaultProxy::State {
     if (delay.count() > 0) co_await sleep_for(delay);
   }
 
-  static Task<std::size_t> read(Link& link, bool forth, std::array<char, 16384>& bytes) {
+  /// Whether this piece is one of those whose connection is to be reset.
+  bool falls(Way way) {
+    int& left = way == Way::back ? answers_to_reset : requests_to_reset;
+    if (left <= 0) return false;
+    --left;
+    ++(way == Way::back ? resets : lost_requests);
+    return true;
+  }
+
+  void show(const Link& link, Way way, std::string_view bytes) const {
+    if (witness) witness(link.number, way, bytes);
+  }
+
+  static Task<std::size_t> read(Link& link, Way way, std::array<char, 16384>& bytes) {
     const auto buffer = asio::buffer(bytes);
-    if (forth) {
+    if (way == Way::forth) {
       const auto [error, count] = co_await link.client.async_read_some(buffer, kTuple);
       co_return error ? 0 : count;
     }
@@ -103,31 +144,58 @@ struct FaultProxy::State {
     co_return error ? 0 : count;
   }
 
-  static Task<bool> write(Link& link, bool forth, asio::const_buffer bytes) {
-    if (forth) {
-      const auto [error, count] = co_await asio::async_write(link.server, bytes, kTuple);
+  static Task<bool> write_whole(Link& link, Way way, std::string_view bytes) {
+    const auto buffer = asio::buffer(bytes.data(), bytes.size());
+    if (way == Way::forth) {
+      const auto [error, count] = co_await asio::async_write(link.server, buffer, kTuple);
       co_return !error;
     }
-    const auto [error, count] = co_await asio::async_write(link.client, bytes, kTuple);
+    const auto [error, count] = co_await asio::async_write(link.client, buffer, kTuple);
     co_return !error;
   }
 
-  static Task<> pump(std::shared_ptr<State> state, std::shared_ptr<Link> link, bool forth) {
+  static Task<bool> write(std::shared_ptr<State> state, Link& link, Way way,
+                          std::string_view bytes) {
+    for (std::size_t size = 1; !bytes.empty(); ++size) {
+      const auto most = state->slice_max == 0 ? bytes.size() : 1 + (size - 1) % state->slice_max;
+      const auto slice = bytes.substr(0, most);
+      if (!co_await write_whole(link, way, slice)) co_return false;
+      bytes.remove_prefix(slice.size());
+      // Let the reader have it before the next.
+      if (!bytes.empty()) co_await asio::post(state->executor, asio::use_awaitable);
+    }
+    co_return true;
+  }
+
+  /// One piece on its way; false when the connection is to end.
+  static Task<bool> carry(std::shared_ptr<State> state, Link& link, Way way,
+                          std::string_view bytes) {
+    if (way == Way::back) state->show(link, way, bytes);
+    const auto tap = state->tap;  // it may take itself off
+    const auto fate = tap ? tap(link.number, way, bytes) : Fate{};
+    if (fate.cut) co_return false;
+    co_await state->hold(fate.hold);
+    if (link.swallows(way)) {
+      ++state->swallowed;
+      co_return true;
+    }
+    if (state->falls(way)) co_return false;
+    if (way == Way::forth) state->show(link, way, bytes);
+    co_return co_await write(state, link, way, bytes);
+  }
+
+  static Task<> pump(std::shared_ptr<State> state, std::shared_ptr<Link> link, Way way) {
     std::array<char, 16384> bytes;
     for (;;) {
-      const std::size_t count = co_await read(*link, forth, bytes);
+      const std::size_t count = co_await read(*link, way, bytes);
       if (count == 0) break;
-      co_await state->hold();
-      if (!forth && state->answers_to_reset > 0) {
-        --state->answers_to_reset;
-        ++state->resets;
-        break;
-      }
-      const bool written = co_await write(*link, forth, asio::buffer(bytes.data(), count));
-      if (!written) break;
+      if (!co_await carry(state, *link, way, {bytes.data(), count})) break;
     }
-    link->reset();
-    state->links.remove(link);
+    if (link->stranded == Link::Stranded::no)
+      link->reset();
+    else
+      link->close_quietly(way);
+    if (!link->is_open()) state->links.remove(link);
   }
 };
 
@@ -140,6 +208,8 @@ FaultProxy::~FaultProxy() {
   if (!state_) return;
   boost::system::error_code ignored;
   state_->acceptor.close(ignored);
+  state_->tap = nullptr;
+  state_->witness = nullptr;
   resume();
   cut();
 }
@@ -176,6 +246,30 @@ void FaultProxy::delay(std::chrono::milliseconds each) {
 void FaultProxy::reset_answers(int count) {
   state_->answers_to_reset = count;
 }
+void FaultProxy::reset_requests(int count) {
+  state_->requests_to_reset = count;
+}
+void FaultProxy::slice(std::size_t bytes_max) {
+  state_->slice_max = bytes_max;
+}
+void FaultProxy::strand(bool requests_too) {
+  for (const auto& link : state_->links)
+    link->stranded = requests_too ? Link::Stranded::both : Link::Stranded::answers;
+}
+void FaultProxy::mend() {
+  const auto all = state_->links;
+  for (const auto& link : all) {
+    if (link->stranded == Link::Stranded::no) continue;
+    link->reset();
+    state_->links.remove(link);
+  }
+}
+void FaultProxy::tap(Tap tap) {
+  state_->tap = std::move(tap);
+}
+void FaultProxy::witness(Witness witness) {
+  state_->witness = std::move(witness);
+}
 std::size_t FaultProxy::connections() const {
   return state_->links.size();
 }
@@ -184,6 +278,12 @@ std::size_t FaultProxy::accepted() const {
 }
 std::size_t FaultProxy::resets() const {
   return state_->resets;
+}
+std::size_t FaultProxy::lost_requests() const {
+  return state_->lost_requests;
+}
+std::size_t FaultProxy::swallowed() const {
+  return state_->swallowed;
 }
 
 }  // namespace botburrow::test

@@ -2,10 +2,10 @@
 
 #include "base/error.hpp"
 #include "net/resp.hpp"
+#include "tests/support/free_port.hpp"
 
 #include <fmt/format.h>
 
-#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -34,20 +34,6 @@ std::filesystem::path make_folder() {
   if (::mkdtemp(path.data()) == nullptr)
     throw std::runtime_error("mkdtemp " + path + ": " + std::strerror(errno));
   return path;
-}
-
-int free_port() {
-  const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
-  if (::bind(socket.get(), generic, size) != 0 ||
-      ::getsockname(socket.get(), generic, &size) != 0) {
-    throw std::runtime_error("no free port");
-  }
-  return ntohs(address.sin_port);
 }
 
 UniqueFd connect_to(const std::string& path) {
@@ -136,6 +122,8 @@ void PrivateRedis::start() {
   }
   process.argv.insert(process.argv.end(), options_.extra.begin(), options_.extra.end());
   process.environment = {"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8"};
+  process.environment.insert(process.environment.end(), options_.environment.begin(),
+                             options_.environment.end());
   process.die_with_parent = true;
   child_ = net::spawn_child(process);
   const auto end = std::chrono::steady_clock::now() + 20s;
@@ -169,10 +157,10 @@ void PrivateRedis::kill9() {
 }
 
 void PrivateRedis::freeze() {
-  ::kill(child_.pid, SIGSTOP);
+  if (child_.pid > 0) ::kill(child_.pid, SIGSTOP);
 }
 void PrivateRedis::thaw() {
-  ::kill(child_.pid, SIGCONT);
+  if (child_.pid > 0) ::kill(child_.pid, SIGCONT);
 }
 
 void PrivateRedis::flush() {

@@ -18,7 +18,8 @@ class PrivateRedis {
     bool appendonly = false;  ///< with appendfsync always
     bool tcp = false;         ///< also listen on 127.0.0.1
     std::string password;
-    std::vector<std::string> extra;  ///< further arguments, e.g. {"--maxmemory", "2mb"}
+    std::vector<std::string> extra;        ///< further arguments, e.g. {"--maxmemory", "2mb"}
+    std::vector<std::string> environment;  ///< `NAME=value`, on top of a bare one
   };
   PrivateRedis() : PrivateRedis(Options{}) {}
   explicit PrivateRedis(Options options);

@@ -4,13 +4,15 @@
 #include "net/http_client.hpp"
 #include "tests/chaos/checker.hpp"
 #include "tests/chaos/nemesis.hpp"
-#include "tests/support/fault_proxy.hpp"
+#include "tests/chaos/program/failovers.hpp"
+#include "tests/chaos/program/service.hpp"
+#include "tests/chaos/queue_sample.hpp"
 #include "tests/support/llm_simulator.hpp"
 #include "tests/support/private_redis.hpp"
-#include "tests/support/program.hpp"
 
 #include <boost/json.hpp>
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -23,21 +25,30 @@ namespace botburrow::chaos {
 
 using Clock = std::chrono::steady_clock;
 
+/// Where the parts of a run are found.
+struct Programs {
+  std::string botburrow;
+  std::string clockshim;       ///< the library to preload; empty = clocks stay right
+  std::string syscall_killer;  ///< only `sweep` needs it
+};
+
 /// The built program as an operator runs it: three coordinators, runners, a Hub, a Redis; a
-/// simulated model; and a wire between them that can be made to misbehave. Everything is started
+/// simulated model; and wires between them that can be made to misbehave. Everything is started
 /// anew when it dies, as a supervisor would.
 class Fleet {
  public:
-  Fleet(int runners, int agents);
+  Fleet(Profile profile, Programs programs);
   ~Fleet();
 
   void start();
   /// Posts a mention of one agent; where the Hub is away it is posted later, under the same key.
   void mention(int agent);
-  /// Lets everything run for a moment, restarts what is due, posts what is owed.
+  void mention_poisoned();
+  /// Lets everything run for a moment, restarts what is due, posts what is owed, looks at the
+  /// queue.
   void turn();
   void befall(const Fault& fault);
-  /// Mends every wire, wakes everybody up, starts what is down.
+  /// Mends every wire, wakes everybody up, starts what is down, sets the clocks right.
   void forgive();
   /// Whether every mention is answered and nothing waits or runs.
   bool settled();
@@ -48,20 +59,11 @@ class Fleet {
   std::vector<std::string> timeline(const std::string& text) const;
 
   const std::map<std::string, int>& befallen() const { return befallen_; }
-  /// Seconds from the kill of a runner to the next claim of each item it held, where there was one
-  /// (an item whose completion was already on its way has none).
-  std::vector<double> recoveries() const;
+  const Recoveries& recoveries() const { return recoveries_; }
+  const Failovers& failovers() const { return failovers_; }
   void save_logs(const std::string& folder) const;
 
- private:
-  struct Service {
-    std::string name;
-    std::vector<std::string> words;
-    std::map<std::string, std::string> more;
-    std::unique_ptr<test::Program> program;
-    std::string past;  ///< what earlier processes of this name printed
-    int life = 0;      ///< counts its processes
-  };
+ protected:
   struct Due {
     Clock::time_point at;
     std::function<void()> act;
@@ -71,44 +73,87 @@ class Fleet {
     std::string key;
     Clock::time_point not_before;
   };
-  struct Orphan {
-    std::string agent, activation;
-    std::chrono::system_clock::time_point killed;
-  };
 
   void launch(Service& service);
   void kill(Service& service);
+  /// As kill(), for a runner: what it held is timed until it runs again.
+  void kill_runner(Service& runner);
+  void later(std::chrono::milliseconds in, std::function<void()> act);
+  void look();
+  void mention(const std::string& agent, bool poison = false);
+  const QueueSample& sample() const { return sample_; }
+  std::vector<Service>& runners() { return runners_; }
+  std::vector<Service*> everybody();
+
+  Profile profile_;
+  Programs programs_;
+  boost::asio::io_context io_;
+  test::ScratchFolder folder_;
+  std::vector<Mention> mentions_;
+  std::vector<std::string> agents_;
+  std::map<std::string, int> model_calls_;
+  Recoveries recoveries_;
+
+ private:
+  // Starting.
+  void define_agents();
+  void start_hub();
+  void start_model();
+  void start_services();
+  void wire_up(Service& service, std::size_t number);
+  std::string issue_key(const char* name, const char* type);
+
+  // What can go wrong.
+  void befall_process(const Fault& fault);
+  void befall_clock(const Fault& fault);
+  void befall_wires(const Fault& fault);
+  void misbehave(test::FaultProxy& wire, const std::string& what, std::chrono::milliseconds length);
+  std::vector<test::FaultProxy*> wires(const std::string& to, int target);
   void freeze(Service& service, std::chrono::milliseconds length);
   void drain(Service& service);
-  void later(std::chrono::milliseconds in, std::function<void()> act);
+  void hold_next_write(Service& runner, std::chrono::milliseconds length);
+  void redis_down(std::chrono::milliseconds length);
+  void with_leader(std::function<void(Service&)> act, int tries = 20);
   Service* leader();
-  void note_orphans(const Service& runner);
+  void kill_poisoned(const std::string& token);
+  void time_failover(const char* how, Service& leader, std::function<void(Service&)> act);
+
+  // Looking and asking.
+  std::optional<net::RedisReply> ask(std::vector<std::string> words);
+  std::int64_t number(std::vector<std::string> words);
   bool post(const Owed& owed);
   bool at_rest();
+  bool is_ready(const Service& service);
   std::optional<json::value> hub_call(std::string method, const std::string& path,
                                       const std::string& key, json::value body = nullptr,
                                       std::string idempotency_key = "");
-  json::value must(std::optional<json::value> answer, const char* what);
   int answers_to(const Mention& mention);
   std::vector<AcceptedWrite> accepted_writes() const;
+  void read_mentions(Ledger& ledger);
+  void read_census(Ledger& ledger);
+  void read_leftovers(Ledger& ledger);
 
-  boost::asio::io_context io_;
-  test::ScratchFolder folder_;
+  std::unique_ptr<ClockOffset> redis_clock_;
   test::PrivateRedis redis_;
+  bool redis_away_ = false, hub_away_ = false;
   std::unique_ptr<test::LlmSimulator> model_;
   net::HttpClient http_;
-  std::unique_ptr<test::FaultProxy> redis_wire_, hub_wire_, model_wire_;
   std::map<std::string, std::string> environment_;
-  std::string admin_key_, owner_key_, service_key_, hub_port_, hub_url_;
+  std::string admin_key_, owner_key_, service_key_, hub_url_;
   Service hub_;
   std::vector<Service> coordinators_, runners_;
-  std::vector<std::string> agents_;
   std::vector<Due> due_;
   std::vector<Owed> owed_;
-  std::vector<Mention> mentions_;
   std::set<std::string> answered_;  ///< tokens known to be answered: not asked for again
-  std::map<std::string, int> model_calls_, befallen_;
-  std::vector<Orphan> orphans_;
+  std::set<std::string> poison_;    ///< tokens that kill
+  std::map<std::string, int> befallen_;
+  HubTap tap_;
+  QueueSample sample_;
+  Invariants invariants_;
+  Failovers failovers_;
+  Clock::time_point next_look_{};
+  std::int64_t first_epoch_ = 0;
+  std::chrono::milliseconds redis_clock_most_{0};
   int posted_ = 0, number_ = 0;
 };
 

@@ -2,57 +2,18 @@
 
 #include "base/random.hpp"
 #include "tests/chaos/program/fleet.hpp"
+#include "tests/chaos/program/wish.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
-#include <iterator>
-#include <stdexcept>
 
 namespace botburrow::chaos {
 namespace {
 
 using namespace std::chrono_literals;
-
-struct Wish {
-  std::string profile = "smoke", json_file, replay_file, keep = "";
-  std::uint64_t seed = 1;
-  int duration = 0;  ///< seconds; 0 = the profile's
-};
-
-Wish wish_of(int count, char** words) {
-  Wish wish;
-  for (int n = 1; n < count; ++n) {
-    const std::string_view name = words[n];
-    if (n + 1 == count) throw std::runtime_error(fmt::format("{} needs a value", name));
-    const std::string value = words[++n];
-    if (name == "--profile")
-      wish.profile = value;
-    else if (name == "--seed")
-      wish.seed = std::stoull(value);
-    else if (name == "--duration")
-      wish.duration = std::stoi(value);
-    else if (name == "--json")
-      wish.json_file = value;
-    else if (name == "--replay")
-      wish.replay_file = value;
-    else if (name == "--keep")
-      wish.keep = value;
-    else
-      throw std::runtime_error(fmt::format(
-          "{}: expected --profile, --seed, --duration, --json, --replay or --keep", name));
-  }
-  if (wish.keep.empty()) wish.keep = fmt::format("/tmp/bb-chaos-{}-{}", wish.profile, wish.seed);
-  return wish;
-}
-
-json::value read_json(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) throw std::runtime_error(path + ": cannot be read");
-  return parse_json(std::string(std::istreambuf_iterator<char>(file), {}), path);
-}
 
 void write_json(const std::string& path, const json::value& value) {
   std::ofstream file(path);
@@ -60,19 +21,33 @@ void write_json(const std::string& path, const json::value& value) {
   if (!file.flush()) throw std::runtime_error(path + ": cannot be written");
 }
 
-json::value share(std::vector<double> all, double part) {
-  if (all.empty()) return nullptr;
+json::object shares(std::vector<double> all) {
   std::ranges::sort(all);
-  return all[std::min(all.size() - 1,
-                      static_cast<std::size_t>(part * static_cast<double>(all.size())))];
+  const auto share = [&](double part) -> json::value {
+    if (all.empty()) return nullptr;
+    const auto at = static_cast<std::size_t>(part * static_cast<double>(all.size()));
+    return all[std::min(all.size() - 1, at)];
+  };
+  return {{"count", all.size()}, {"p50", share(0.5)}, {"p99", share(0.99)}, {"max", share(1)}};
+}
+
+/// Of the items' first crashes, or of the later ones: those are put off for 5 s.
+std::vector<double> recoveries_of(const Fleet& fleet, bool first) {
+  std::vector<double> seconds;
+  for (const auto& one : fleet.recoveries().all())
+    if ((one.crashes <= 1) == first) seconds.push_back(one.seconds);
+  return seconds;
 }
 
 json::object result_of(const Wish& wish, const Verdict& verdict, const Fleet& fleet) {
-  const auto recoveries = fleet.recoveries();
   const auto count = [&](const char* kind) {
     const auto found = fleet.befallen().find(kind);
     return found == fleet.befallen().end() ? 0 : found->second;
   };
+  json::object faults;
+  for (const auto& [kind, times] : fleet.befallen())
+    faults[kind] = times;
+  const auto& failovers = fleet.failovers();
   return {{"seed", wish.seed},
           {"profile", wish.profile},
           {"notifications", verdict.notifications},
@@ -82,19 +57,31 @@ json::object result_of(const Wish& wish, const Verdict& verdict, const Fleet& fl
           {"lost", verdict.lost},
           {"doubled", verdict.doubled},
           {"stale_accepted", verdict.stale_accepted},
+          {"stale_refused", verdict.stale_refused},
           {"census_closed", verdict.census_closed},
-          {"kills", count("runner_kill")},
-          {"leader_kills", count("leader_kill")},
-          {"redis_restarts", count("redis_restart")},
+          {"kills", count("runner_kill") + count("writes_held") + count("poisoned")},
+          {"leader_kills", count("leaders_killed")},
+          {"redis_restarts", count("redis_restart") + count("redis_down")},
           {"hub_restarts", count("hub_restart")},
-          {"freezes", count("runner_freeze")},
-          {"drains", count("runner_drain")},
+          {"freezes", count("runner_freeze") + count("leader_freeze") + count("redis_freeze") +
+                          count("hub_freeze")},
+          {"drains", count("runner_drain") + count("leaders_drained")},
           {"clock_jumps", count("clock_jump")},
           {"model_calls", verdict.model_calls},
-          {"recovery",
-           {{"count", recoveries.size()},
-            {"p50", share(recoveries, 0.5)},
-            {"p99", share(recoveries, 0.99)}}}};
+          {"model_calls_per_notification",
+           verdict.notifications == 0
+               ? 0.0
+               : static_cast<double>(verdict.model_calls) / verdict.notifications},
+          {"recovery", shares(recoveries_of(fleet, true))},
+          {"recovery_of_later_crashes", shares(recoveries_of(fleet, false))},
+          {"leader_killed",
+           {{"elected", shares(failovers.elected("kill"))},
+            {"acted", shares(failovers.acted("kill"))}}},
+          {"leader_drained",
+           {{"elected", shares(failovers.elected("term"))},
+            {"acted", shares(failovers.acted("term"))}}},
+          {"redis_ready", shares(failovers.redis_ready())},
+          {"faults", std::move(faults)}};
 }
 
 void run_schedule(Fleet& fleet, const Profile& profile, const std::vector<Fault>& schedule,
@@ -102,6 +89,7 @@ void run_schedule(Fleet& fleet, const Profile& profile, const std::vector<Fault>
   SeededRandom random(seed * 31 + 7);
   const auto begin = Clock::now();
   auto next_mention = begin;
+  auto next_poison = begin + profile.poison_every;
   auto next = schedule.begin();
   while (Clock::now() - begin < profile.duration) {
     fleet.turn();
@@ -109,6 +97,10 @@ void run_schedule(Fleet& fleet, const Profile& profile, const std::vector<Fault>
     if (now >= next_mention) {
       fleet.mention(static_cast<int>(random.next() % 1000));
       next_mention += profile.mention_every;
+    }
+    if (profile.poison_every.count() > 0 && now >= next_poison) {
+      fleet.mention_poisoned();
+      next_poison += profile.poison_every;
     }
     for (; next != schedule.end() && begin + next->at <= now; ++next)
       fleet.befall(*next);
@@ -128,12 +120,30 @@ bool settle(Fleet& fleet) {
   return false;
 }
 
+void tell_failure(const Wish& wish, const Fleet& fleet, const Ledger& ledger,
+                  const Verdict& verdict, const std::vector<Fault>& schedule) {
+  fleet.save_logs(wish.keep);
+  write_json(wish.keep + "/schedule.json", to_value(schedule));
+  for (const auto& line : verdict.complaints)
+    std::printf("chaos: %s\n", line.c_str());
+  int shown = 0;
+  for (const auto& mention : ledger.mentions) {
+    if (mention.poison || (mention.answers == 1 && mention.read)) continue;
+    if (++shown > 5) break;
+    std::printf("---- %s: log lines that name its post\n", mention.token.c_str());
+    for (const auto& line : fleet.timeline(mention.post))
+      std::printf("%s\n", line.c_str());
+  }
+  std::printf("chaos: FAILED with seed %llu; logs and schedule in %s\n",
+              static_cast<unsigned long long>(wish.seed), wish.keep.c_str());
+}
+
 int run(const Wish& wish) {
   auto profile = profile_named(wish.profile);
   if (wish.duration > 0) profile.duration = std::chrono::seconds(wish.duration);
   const auto schedule = wish.replay_file.empty() ? make_schedule(profile, wish.seed)
                                                  : schedule_of(read_json(wish.replay_file));
-  Fleet fleet(profile.runners, 12);
+  Fleet fleet(profile, wish.programs);
   fleet.start();
   run_schedule(fleet, profile, schedule, wish.seed);
   const bool at_rest = settle(fleet);
@@ -144,25 +154,12 @@ int run(const Wish& wish) {
   const auto result = result_of(wish, verdict, fleet);
   std::printf("%s\n", to_pretty_json(result).c_str());
   if (!wish.json_file.empty()) write_json(wish.json_file, result);
-  if (verdict.holds()) {
-    std::printf("chaos: all holds (seed %llu)\n", static_cast<unsigned long long>(wish.seed));
-    return 0;
+  if (!verdict.holds()) {
+    tell_failure(wish, fleet, ledger, verdict, schedule);
+    return 1;
   }
-  fleet.save_logs(wish.keep);
-  write_json(wish.keep + "/schedule.json", to_value(schedule));
-  for (const auto& line : verdict.complaints)
-    std::printf("chaos: %s\n", line.c_str());
-  int shown = 0;
-  for (const auto& mention : ledger.mentions) {
-    if (mention.answers == 1 && mention.read) continue;
-    if (++shown > 5) break;
-    std::printf("---- %s: log lines that name its post\n", mention.token.c_str());
-    for (const auto& line : fleet.timeline(mention.post))
-      std::printf("%s\n", line.c_str());
-  }
-  std::printf("chaos: FAILED with seed %llu; logs and schedule in %s\n",
-              static_cast<unsigned long long>(wish.seed), wish.keep.c_str());
-  return 1;
+  std::printf("chaos: all holds (seed %llu)\n", static_cast<unsigned long long>(wish.seed));
+  return 0;
 }
 
 }  // namespace
