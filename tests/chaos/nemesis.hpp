@@ -43,6 +43,8 @@ struct Profile {
   std::chrono::milliseconds turn_every{0};
   /// Mentions that kill whoever works on them.
   std::chrono::milliseconds poison_every{0};
+  /// How soon a supervisor starts what has ended.
+  std::chrono::milliseconds restart_after{300};
   /// Nothing happens but jumps of clocks: no process may change in anything because of them.
   bool untouched = false;
 };

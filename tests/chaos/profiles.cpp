@@ -97,7 +97,9 @@ Profile failover() {
           .mention_every = 500ms,
           .settings = kDefaultLeases,
           .turns = {{"leader_kill", {}}, {"leader_drain", {}}, {"redis_down", {}, 1s, 6s}},
-          .turn_every = 10s};
+          .turn_every = 10s,
+          // Not so soon that the one that has just left leads again.
+          .restart_after = 3s};
 }
 
 Profile clocks() {

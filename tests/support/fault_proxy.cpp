@@ -54,6 +54,7 @@ struct Link {
   tcp::socket client;
   Upstream::socket server;
   Stranded stranded = Stranded::no;
+  bool late = false;  ///< a piece was held: the peer answers it, also when its client has left
 };
 
 // Each slice leaves as a segment of its own.
@@ -174,6 +175,7 @@ struct FaultProxy::State {
     const auto tap = state->tap;  // it may take itself off
     const auto fate = tap ? tap(link.number, way, bytes) : Fate{};
     if (fate.cut) co_return false;
+    if (fate.hold.count() > 0) link.late = true;
     co_await state->hold(fate.hold);
     if (link.swallows(way)) {
       ++state->swallowed;
@@ -191,10 +193,11 @@ struct FaultProxy::State {
       if (count == 0) break;
       if (!co_await carry(state, *link, way, {bytes.data(), count})) break;
     }
-    if (link->stranded == Link::Stranded::no)
-      link->reset();
-    else
+    const bool quietly = link->stranded != Link::Stranded::no || (link->late && way == Way::forth);
+    if (quietly)
       link->close_quietly(way);
+    else
+      link->reset();
     if (!link->is_open()) state->links.remove(link);
   }
 };

@@ -17,8 +17,6 @@ using Ms = std::chrono::milliseconds;
 
 namespace {
 
-/// How soon a supervisor starts what has died.
-constexpr auto kRestartAfter = 300ms;
 /// Nothing waits for longer than that on Redis' own clock (guarantee G27).
 constexpr auto kLongestOff = 3600s;
 
@@ -85,10 +83,8 @@ void Fleet::befall_process(const Fault& fault) {
 
 void Fleet::kill(Service& service) {
   if (!service.runs()) return;
+  service.asked = Service::End::killed;
   service.program->kill9();
-  later(kRestartAfter, [this, &service, life = service.life] {
-    if (service.life == life) launch(service);
-  });
 }
 
 void Fleet::kill_runner(Service& runner) {
@@ -109,6 +105,7 @@ void Fleet::freeze(Service& service, Ms length) {
 // It hands over in its own time and is started again when it has ended; whatever hangs is ended.
 void Fleet::drain(Service& service) {
   if (!service.runs()) return;
+  service.asked = Service::End::drained;
   service.program->signal(SIGTERM);
   later(8s, [this, &service, life = service.life] {
     if (service.life == life) launch(service);

@@ -218,6 +218,8 @@ void Fleet::launch(Service& service) {
     all[pair.substr(0, pair.find('='))] = pair.substr(pair.find('=') + 1);
   service.past = service.printed();
   service.program.reset();
+  service.asked = Service::End::none;
+  service.restart.reset();
   ++service.life;
   service.program = std::make_unique<Program>(io_, Program::Options{.path = programs_.botburrow,
                                                                     .arguments = service.words,
@@ -240,9 +242,8 @@ void Fleet::turn() {
     else
       due_.push_back(std::move(entry));
   }
-  for (auto* service : everybody()) {  // drained
-    if (service->program->ended() && service->program->exit_code() == 0) launch(*service);
-  }
+  for (auto* service : everybody())
+    supervise(*service, now);
   for (auto& owed : std::exchange(owed_, {})) {
     if (owed.not_before > now || !post(owed)) {
       if (owed.not_before <= now) owed.not_before = now + 200ms;
@@ -250,6 +251,25 @@ void Fleet::turn() {
     }
   }
   if (now >= next_look_) look();
+}
+
+// Starts what has ended, and notes what ended without being asked to, or not as it should.
+void Fleet::supervise(Service& service, Clock::time_point now) {
+  if (!service.program->ended()) return;
+  if (service.restart) {
+    if (*service.restart <= now) launch(service);
+    return;
+  }
+  service.restart = now + profile_.restart_after;
+  const int code = service.program->exit_code().value_or(0);
+  const bool well = service.asked == Service::End::killed ||
+                    (service.asked == Service::End::drained && code == 0);
+  if (!well && ended_badly_.size() < 10) {
+    ended_badly_.push_back(
+        fmt::format("{} ended {} with {}: {}", service.name,
+                    service.asked == Service::End::none ? "by itself" : "its drain", code,
+                    service.program->err()));
+  }
 }
 
 void Fleet::mention(int agent) {

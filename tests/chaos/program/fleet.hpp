@@ -3,8 +3,8 @@
 #include "base/json.hpp"
 #include "net/http_client.hpp"
 #include "tests/chaos/checker.hpp"
+#include "tests/chaos/failovers.hpp"
 #include "tests/chaos/nemesis.hpp"
-#include "tests/chaos/program/failovers.hpp"
 #include "tests/chaos/program/service.hpp"
 #include "tests/chaos/queue_sample.hpp"
 #include "tests/support/llm_simulator.hpp"
@@ -80,6 +80,7 @@ class Fleet {
   void kill_runner(Service& runner);
   void later(std::chrono::milliseconds in, std::function<void()> act);
   void look();
+  void supervise(Service& service, Clock::time_point now);
   void mention(const std::string& agent, bool poison = false);
   const QueueSample& sample() const { return sample_; }
   std::vector<Service>& runners() { return runners_; }
@@ -147,6 +148,7 @@ class Fleet {
   std::set<std::string> answered_;  ///< tokens known to be answered: not asked for again
   std::set<std::string> poison_;    ///< tokens that kill
   std::map<std::string, int> befallen_;
+  std::vector<std::string> ended_badly_;
   HubTap tap_;
   QueueSample sample_;
   Invariants invariants_;

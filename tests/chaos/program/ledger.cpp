@@ -136,6 +136,8 @@ void Fleet::read_census(Ledger& ledger) {
 }
 
 void Fleet::read_leftovers(Ledger& ledger) {
+  for (const auto& end : ended_badly_)
+    ledger.leftovers.push_back(end);
   if (!at_rest()) ledger.leftovers.push_back("work that waits, runs, is put off or not reported");
   // A poisoned agent is held off; nobody else has failed in anything.
   const auto poisoned = std::ranges::count_if(mentions_, &Mention::poison);

@@ -120,10 +120,13 @@ bool settle(Fleet& fleet) {
   return false;
 }
 
-void tell_failure(const Wish& wish, const Fleet& fleet, const Ledger& ledger,
-                  const Verdict& verdict, const std::vector<Fault>& schedule) {
+void keep_run(const Wish& wish, const Fleet& fleet, const std::vector<Fault>& schedule) {
   fleet.save_logs(wish.keep);
   write_json(wish.keep + "/schedule.json", to_value(schedule));
+}
+
+void tell_failure(const Wish& wish, const Fleet& fleet, const Ledger& ledger,
+                  const Verdict& verdict) {
   for (const auto& line : verdict.complaints)
     std::printf("chaos: %s\n", line.c_str());
   int shown = 0;
@@ -154,8 +157,9 @@ int run(const Wish& wish) {
   const auto result = result_of(wish, verdict, fleet);
   std::printf("%s\n", to_pretty_json(result).c_str());
   if (!wish.json_file.empty()) write_json(wish.json_file, result);
+  if (wish.keep_always || !verdict.holds()) keep_run(wish, fleet, schedule);
   if (!verdict.holds()) {
-    tell_failure(wish, fleet, ledger, verdict, schedule);
+    tell_failure(wish, fleet, ledger, verdict);
     return 1;
   }
   std::printf("chaos: all holds (seed %llu)\n", static_cast<unsigned long long>(wish.seed));

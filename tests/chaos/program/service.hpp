@@ -8,6 +8,7 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,8 @@ struct Service {
   std::unique_ptr<test::Program> program;
   std::string past;  ///< what earlier processes of this name printed
   int life = 0;      ///< counts its processes
+  enum class End { none, killed, drained } asked = End::none;    ///< of this process
+  std::optional<std::chrono::steady_clock::time_point> restart;  ///< when it has ended
 
   bool runs() const { return program && !program->ended(); }
   /// Everything it ever printed.

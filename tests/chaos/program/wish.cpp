@@ -44,6 +44,7 @@ Wish wish_of(int count, char** words) {
       throw std::runtime_error(fmt::format("{} {}: a number is needed", name, words[n + 1]));
     }
   }
+  wish.keep_always = !wish.keep.empty();
   if (wish.keep.empty()) wish.keep = fmt::format("/tmp/bb-chaos-{}-{}", wish.profile, wish.seed);
   return wish;
 }

@@ -14,7 +14,8 @@ namespace botburrow::chaos {
 struct Wish {
   std::string profile = "smoke", json_file, replay_file, keep;
   std::uint64_t seed = 1;
-  int duration = 0;  ///< seconds; 0 = the profile's
+  int duration = 0;          ///< seconds; 0 = the profile's
+  bool keep_always = false;  ///< logs and schedule also of a run in which all holds
   Programs programs;
 };
 

@@ -1,12 +1,7 @@
-#include "base/json.hpp"
 #include "tests/chaos/checker.hpp"
-#include "tests/chaos/nemesis.hpp"
 
-#include <boost/json.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <algorithm>
 
 namespace botburrow::chaos {
 namespace {
@@ -66,29 +61,48 @@ TEST(Checker, NeedlessGenerationIsAComplaint) {
 TEST(Checker, LeftoversAreComplaints) {
   EXPECT_FALSE(check({.leftovers = {"a lease"}}).holds());
 }
+TEST(Checker, WhatTheWireSawIsAComplaint) {
+  EXPECT_FALSE(check({.wire = {.stale_accepted = 1, .complaints = {"a stale write"}}}).holds());
+  EXPECT_EQ(check({.wire = {.refused_stale = 2}}).stale_refused, 2);
+  EXPECT_TRUE(check({.wire = {.refused_stale = 2}}).holds());
+}
+TEST(Checker, BreachThatHealedIsAComplaint) {
+  EXPECT_FALSE(check({.breaches = {"the census is open"}}).holds());
+}
 
-TEST(Nemesis, SameSeedSameSchedule) {
-  const auto profile = profile_named("smoke");
-  EXPECT_EQ(make_schedule(profile, 7), make_schedule(profile, 7));
-  EXPECT_NE(make_schedule(profile, 7), make_schedule(profile, 8));
+Ledger untouched() {
+  return {.mentions = {answered()},
+          .model_calls = {{"t1", 1}},
+          .attempts_most = 1,
+          .expected = {.untouched = true}};
 }
-TEST(Nemesis, StandardHoldsEnoughOfEach) {
-  const auto profile = profile_named("standard");
-  for (const std::uint64_t seed : {1, 2, 3}) {
-    const auto schedule = make_schedule(profile, seed);
-    const auto count = [&](const std::string& kind) {
-      return std::ranges::count(schedule, kind, &Fault::kind);
-    };
-    EXPECT_GE(count("runner_kill"), 300);
-    EXPECT_GE(count("leader_kill"), 40);
-    EXPECT_GE(count("redis_restart"), 10);
-    EXPECT_GE(count("hub_restart"), 10);
-    EXPECT_TRUE(std::ranges::is_sorted(schedule, {}, &Fault::at));
-  }
+TEST(Checker, WhereNothingWasTouchedNothingHappensTwice) {
+  EXPECT_TRUE(check(untouched()).holds());
+  auto elected = untouched();
+  elected.elections = 1;
+  EXPECT_FALSE(check(elected).holds());
+  auto claimed = untouched();
+  claimed.attempts_most = 2;
+  EXPECT_FALSE(check(claimed).holds());
+  auto asked = untouched();
+  asked.model_calls["t1"] = 2;
+  EXPECT_FALSE(check(asked).holds());
+  asked.expected.untouched = false;
+  EXPECT_TRUE(check(asked).holds()) << "elsewhere a run may be repeated";
 }
-TEST(Nemesis, RecordedScheduleReadsBack) {
-  const auto schedule = make_schedule(profile_named("smoke"), 3);
-  EXPECT_EQ(schedule_of(parse_json(to_json(to_value(schedule)), "schedule")), schedule);
+
+Ledger poisoned(int runs, int buried_after) {
+  auto mention = answered(0, false);
+  mention.poison = true;
+  mention.buried_after = buried_after;
+  return {.mentions = {mention}, .model_calls = {{"t1", runs}}};
+}
+TEST(Checker, PoisonIsDeadAfterItsAttempts) {
+  EXPECT_TRUE(check(poisoned(3, 3)).holds());
+  EXPECT_EQ(check(poisoned(3, 3)).lost, 0);
+  EXPECT_FALSE(check(poisoned(4, 3)).holds());
+  EXPECT_FALSE(check(poisoned(3, 2)).holds());
+  EXPECT_FALSE(check(poisoned(5, -1)).holds());
 }
 
 }  // namespace

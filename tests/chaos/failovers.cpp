@@ -1,4 +1,4 @@
-#include "tests/chaos/program/failovers.hpp"
+#include "tests/chaos/failovers.hpp"
 
 #include <algorithm>
 
