@@ -112,6 +112,7 @@ Verdict check(const Ledger& ledger) {
   // The table and the wire may tell of the same write.
   verdict.stale_accepted = std::max(verdict.stale_accepted, ledger.wire.stale_accepted);
   verdict.stale_refused = ledger.wire.refused_stale;
+  verdict.writes = ledger.wire.writes;
   judge_census(ledger.census, verdict);
   if (ledger.expected.untouched) judge_untouched(ledger, verdict);
   for (const auto& [token, calls] : ledger.model_calls)

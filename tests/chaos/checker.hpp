@@ -50,6 +50,7 @@ struct Ledger {
 struct Verdict {
   int notifications = 0, answered = 0, skipped = 0, dead = 0, lost = 0, doubled = 0;
   int stale_accepted = 0, stale_refused = 0, model_calls = 0;
+  int writes = 0;  ///< that the Hub took from agents, as seen at its wire
   bool census_closed = true;
   std::vector<std::string> complaints;  ///< one line each; empty = all holds
   bool holds() const { return complaints.empty(); }

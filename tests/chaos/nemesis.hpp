@@ -41,6 +41,9 @@ struct Profile {
   /// These in turn, one every `turn_every`, beside the rates.
   std::vector<Rate> turns{};
   std::chrono::milliseconds turn_every{0};
+  /// Every mention comes with another one of the same agent right before it, which the model
+  /// refuses the first time: it stays unread, and whoever comes next answers it first.
+  bool stumbling = false;
   /// Mentions that kill whoever works on them.
   std::chrono::milliseconds poison_every{0};
   /// How soon a supervisor starts what has ended.

@@ -109,9 +109,36 @@ Profile clocks() {
           .untouched = true};
 }
 
-// What left in time and arrives too late: its runner is dead, another one has answered.
+// Kills in the middle of things, and nothing else.
+Profile crashes() {
+  return {.name = "crashes",
+          .duration = 20s,
+          .agents = 30,
+          .think_least = 200ms,
+          .think_most = 1200ms,
+          .rates = {{"runner_kill", 400ms}}};
+}
+
+// Nobody dies, but what they say to each other is lost, late or in pieces.
+Profile only_wires() {
+  Profile profile{.name = "wires", .duration = 20s, .rates = wires()};
+  std::erase_if(profile.rates, [](const Rate& rate) { return rate.kind == "late_write"; });
+  for (auto& rate : profile.rates)
+    if (rate.kind == "hub_lose_answers") rate.every = 500ms;
+  return profile;
+}
+
+// What left in time and arrives too late: its runner is dead, and another one has written under a
+// newer fence, but not yet this. The lengths fit leases of 3 s and the model's pace.
 Profile late() {
-  return {.name = "late", .duration = 20s, .rates = {{"late_write", 900ms, 4500ms, 6s}}};
+  return {.name = "late",
+          .duration = 20s,
+          .agents = 30,
+          .mention_every = 400ms,
+          .think_least = 1200ms,
+          .think_most = 1500ms,
+          .rates = {{"late_write", 900ms, 5500ms, 6300ms}},
+          .stumbling = true};
 }
 
 Profile poison() {
@@ -123,19 +150,23 @@ Profile poison() {
 
 // Runners die at chosen points (sweep.hpp); mentions come as fast as there are runners for them.
 Profile sweep() {
-  return {.name = "sweep", .agents = 60, .settings = {{"MAX_CONCURRENT_ACTIVATIONS", "1"}}};
+  return {.name = "sweep",
+          .duration = 900s,
+          .agents = 60,
+          .settings = {{"MAX_CONCURRENT_ACTIVATIONS", "1"}}};
 }
 
 }  // namespace
 
 Profile profile_named(std::string_view name) {
-  for (auto* make : {smoke, standard, kills, failover, clocks, late, poison, sweep}) {
+  for (auto* make :
+       {smoke, standard, kills, failover, clocks, crashes, only_wires, late, poison, sweep}) {
     auto profile = make();
     if (profile.name == name) return profile;
   }
   throw Error(errc::invalid_argument,
-              fmt::format("--profile {}: expected smoke, standard, kills, failover, clocks, late, "
-                          "poison or sweep",
+              fmt::format("--profile {}: expected smoke, standard, kills, failover, clocks, "
+                          "crashes, wires, late, poison or sweep",
                           name),
               Retry::never);
 }

@@ -75,6 +75,7 @@ Fleet::Fleet(Profile profile, Programs programs)
                   {"HUB_RATE_COMMENTS", "0"},
                   {"HUB_RATE_ALL", "0"},
                   {"HUB_RATE_POSTS", "0"},
+                  {"HUB_RATE_HOOKS", "0"},
                   {"AGENT_DEFINITIONS_PATH", folder_.file("definitions")}};
   for (const auto& [name, value] : profile_.settings)
     environment_[name] = value;
@@ -140,6 +141,7 @@ void Fleet::start_model() {
     const auto spread =
         std::max<std::int64_t>(1, (profile_.think_most - profile_.think_least).count());
     answer.delay = profile_.think_least + Ms(number_ * 37 % spread);
+    if (stumbling_.erase(token) > 0) return test::LlmSimulator::Answer::error(400);
     if (poison_.contains(token)) {
       answer.delay = 5s;
       later(0ms, [this, token] { kill_poisoned(token); });
@@ -221,10 +223,14 @@ void Fleet::launch(Service& service) {
   service.asked = Service::End::none;
   service.restart.reset();
   ++service.life;
-  service.program = std::make_unique<Program>(io_, Program::Options{.path = programs_.botburrow,
-                                                                    .arguments = service.words,
-                                                                    .environment = std::move(all),
-                                                                    .folder = folder_.path()});
+  auto words = service.launcher;
+  words.push_back(programs_.botburrow);
+  words.insert(words.end(), service.words.begin(), service.words.end());
+  service.program =
+      std::make_unique<Program>(io_, Program::Options{.path = words.front(),
+                                                      .arguments = {words.begin() + 1, words.end()},
+                                                      .environment = std::move(all),
+                                                      .folder = folder_.path()});
 }
 
 void Fleet::later(Ms in, std::function<void()> act) {
@@ -273,7 +279,12 @@ void Fleet::supervise(Service& service, Clock::time_point now) {
 }
 
 void Fleet::mention(int agent) {
-  mention(agents_[static_cast<std::size_t>(agent) % agents_.size()]);
+  const auto& name = agents_[static_cast<std::size_t>(agent) % agents_.size()];
+  if (profile_.stumbling) {
+    stumbling_.insert(fmt::format("mention-{:06}", posted_ + 1));
+    mention(name);
+  }
+  mention(name);
 }
 
 // On an agent that nobody else mentions, so that the item holds nothing but the poison.

@@ -123,12 +123,13 @@ class Fleet {
   std::optional<net::RedisReply> ask(std::vector<std::string> words);
   std::int64_t number(std::vector<std::string> words);
   bool post(const Owed& owed);
-  bool at_rest();
+  std::vector<std::string> unfinished();
   bool is_ready(const Service& service);
   std::optional<json::value> hub_call(std::string method, const std::string& path,
                                       const std::string& key, json::value body = nullptr,
                                       std::string idempotency_key = "");
   int answers_to(const Mention& mention);
+  std::optional<std::set<std::string>> unread_posts(const std::string& agent);
   std::vector<AcceptedWrite> accepted_writes() const;
   void read_mentions(Ledger& ledger);
   void read_census(Ledger& ledger);
@@ -145,8 +146,9 @@ class Fleet {
   std::vector<Service> coordinators_, runners_;
   std::vector<Due> due_;
   std::vector<Owed> owed_;
-  std::set<std::string> answered_;  ///< tokens known to be answered: not asked for again
-  std::set<std::string> poison_;    ///< tokens that kill
+  std::set<std::string> answered_;   ///< tokens known to be answered: not asked for again
+  std::set<std::string> poison_;     ///< tokens that kill
+  std::set<std::string> stumbling_;  ///< tokens that the model refuses once
   std::map<std::string, int> befallen_;
   std::vector<std::string> ended_badly_;
   HubTap tap_;

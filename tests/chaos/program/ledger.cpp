@@ -48,20 +48,29 @@ std::vector<AcceptedWrite> Fleet::accepted_writes() const {
   return writes;
 }
 
-bool Fleet::at_rest() {
-  for (const auto& words : std::vector<std::vector<std::string>>{{"LLEN", "work:queue:high"},
-                                                                 {"LLEN", "work:queue:normal"},
-                                                                 {"LLEN", "work:queue:low"},
-                                                                 {"HLEN", "work:active"},
-                                                                 {"HLEN", "work:leases"},
-                                                                 {"HLEN", "work:processing"},
-                                                                 {"ZCARD", "work:deferred"},
-                                                                 {"HLEN", "work:dirty"},
-                                                                 {"HLEN", "work:outbox"}}) {
-    const auto length = ask(words);
-    if (!length || length->integer() != 0) return false;
+// What waits, runs, is put off or has not been reported, in words.
+std::vector<std::string> Fleet::unfinished() {
+  constexpr std::pair<const char*, const char*> kParts[] = {
+      {"LLEN", "work:queue:high"}, {"LLEN", "work:queue:normal"}, {"LLEN", "work:queue:low"},
+      {"HLEN", "work:active"},     {"HLEN", "work:leases"},       {"HLEN", "work:processing"},
+      {"ZCARD", "work:deferred"},  {"HLEN", "work:dirty"},        {"HLEN", "work:outbox"}};
+  std::vector<std::string> found;
+  for (const auto& [command, key] : kParts) {
+    const auto length = ask({command, key});
+    if (!length) return {"Redis does not answer"};
+    if (length->integer() != 0) found.push_back(fmt::format("{} in {}", length->integer(), key));
   }
-  return true;
+  return found;
+}
+
+std::optional<std::set<std::string>> Fleet::unread_posts(const std::string& agent) {
+  const auto list =
+      hub_call("GET", "/notifications?unread=true&limit=100&agent_id=" + agent, service_key_);
+  if (!list) return std::nullopt;
+  std::set<std::string> posts;
+  for (const auto& note : array_field(*list, "notifications"))
+    posts.insert(string_field(note, "post_id").value_or(""));
+  return posts;
 }
 
 bool Fleet::settled() {
@@ -70,10 +79,14 @@ bool Fleet::settled() {
   for (const auto& mention : mentions_) {
     poisoned += mention.poison ? 1 : 0;
     if (mention.poison || answered_.contains(mention.token)) continue;
-    if (answers_to(mention) == 0) return false;
+    if (answers_to(mention) == 0) {
+      // One that is read without an answer stays so: a dead letter, or lost.
+      const auto unread = unread_posts(mention.agent);
+      if (!unread || unread->contains(mention.post)) return false;
+    }
     answered_.insert(mention.token);
   }
-  return sample_.dead_items >= poisoned && at_rest();
+  return sample_.dead_items >= poisoned && unfinished().empty();
 }
 
 std::int64_t Fleet::number(std::vector<std::string> words) {
@@ -88,13 +101,9 @@ void Fleet::read_mentions(Ledger& ledger) {
   std::map<std::string, std::set<std::string>> unread;  // posts, by agent
   for (const auto& mention : mentions_) {
     if (unread.contains(mention.agent)) continue;
-    const auto list =
-        hub_call("GET", "/notifications?unread=true&agent_id=" + mention.agent, service_key_);
-    if (!list) ledger.leftovers.push_back("the inbox of " + mention.agent + " cannot be read");
-    unread[mention.agent];
-    if (!list) continue;
-    for (const auto& note : array_field(*list, "notifications"))
-      unread[mention.agent].insert(string_field(note, "post_id").value_or(""));
+    const auto posts = unread_posts(mention.agent);
+    if (!posts) ledger.leftovers.push_back("the inbox of " + mention.agent + " cannot be read");
+    unread[mention.agent] = posts.value_or(std::set<std::string>{});
   }
   std::set<std::string> buried;             // notifications
   std::map<std::string, int> buried_items;  // attempts, by agent
@@ -138,7 +147,8 @@ void Fleet::read_census(Ledger& ledger) {
 void Fleet::read_leftovers(Ledger& ledger) {
   for (const auto& end : ended_badly_)
     ledger.leftovers.push_back(end);
-  if (!at_rest()) ledger.leftovers.push_back("work that waits, runs, is put off or not reported");
+  for (auto& part : unfinished())
+    ledger.leftovers.push_back(std::move(part));
   // A poisoned agent is held off; nobody else has failed in anything.
   const auto poisoned = std::ranges::count_if(mentions_, &Mention::poison);
   if (number({"HLEN", "work:backoff"}) > poisoned)

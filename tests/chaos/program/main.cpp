@@ -2,6 +2,7 @@
 
 #include "base/random.hpp"
 #include "tests/chaos/program/fleet.hpp"
+#include "tests/chaos/program/sweep.hpp"
 #include "tests/chaos/program/wish.hpp"
 
 #include <fmt/format.h>
@@ -58,6 +59,7 @@ json::object result_of(const Wish& wish, const Verdict& verdict, const Fleet& fl
           {"doubled", verdict.doubled},
           {"stale_accepted", verdict.stale_accepted},
           {"stale_refused", verdict.stale_refused},
+          {"writes", verdict.writes},
           {"census_closed", verdict.census_closed},
           {"kills", count("runner_kill") + count("writes_held") + count("poisoned")},
           {"leader_kills", count("leaders_killed")},
@@ -141,20 +143,33 @@ void tell_failure(const Wish& wish, const Fleet& fleet, const Ledger& ledger,
               static_cast<unsigned long long>(wish.seed), wish.keep.c_str());
 }
 
-int run(const Wish& wish) {
-  auto profile = profile_named(wish.profile);
-  if (wish.duration > 0) profile.duration = std::chrono::seconds(wish.duration);
-  const auto schedule = wish.replay_file.empty() ? make_schedule(profile, wish.seed)
-                                                 : schedule_of(read_json(wish.replay_file));
-  Fleet fleet(profile, wish.programs);
-  fleet.start();
-  run_schedule(fleet, profile, schedule, wish.seed);
-  const bool at_rest = settle(fleet);
+/// What a sweep covered, in the words of docs/chaos.md.
+json::object coverage_of(const Sweep& sweep) {
+  json::object all;
+  for (const auto& [at, count] : sweep.counts()) {
+    const auto* name = at == Sweep::At::piece_lost     ? "piece_lost"
+                       : at == Sweep::At::piece_passed ? "piece_passed"
+                                                       : "syscall";
+    all[name] = {{"length", count.length},
+                 {"points", count.points},
+                 {"covered", count.covered},
+                 {"passed_by", count.passed_by}};
+  }
+  all["syscall_stride"] = sweep.stride();
+  return all;
+}
+
+/// Waits for rest, asks for the ledger, tells what came of it.
+int conclude(const Wish& wish, Fleet& fleet, const std::vector<Fault>& schedule,
+             std::vector<std::string> complaints, json::object more) {
+  if (!settle(fleet)) complaints.emplace_back("not at rest 30 s after the last fault");
   auto ledger = fleet.ledger();
-  if (!at_rest) ledger.leftovers.push_back("not at rest 30 s after the last fault");
+  ledger.leftovers.insert(ledger.leftovers.end(), complaints.begin(), complaints.end());
   fleet.stop_all(ledger.leftovers);
   const auto verdict = check(ledger);
-  const auto result = result_of(wish, verdict, fleet);
+  auto result = result_of(wish, verdict, fleet);
+  for (auto& [name, value] : more)
+    result[name] = std::move(value);
   std::printf("%s\n", to_pretty_json(result).c_str());
   if (!wish.json_file.empty()) write_json(wish.json_file, result);
   if (wish.keep_always || !verdict.holds()) keep_run(wish, fleet, schedule);
@@ -164,6 +179,28 @@ int run(const Wish& wish) {
   }
   std::printf("chaos: all holds (seed %llu)\n", static_cast<unsigned long long>(wish.seed));
   return 0;
+}
+
+int run_sweep(const Wish& wish, const Profile& profile) {
+  Sweep sweep(profile, wish.programs, wish.stride);
+  sweep.start();
+  std::vector<std::string> complaints;
+  if (!sweep.run(std::chrono::duration_cast<std::chrono::seconds>(profile.duration)))
+    complaints.emplace_back(
+        "the sweep did not come to its end in time; give it a longer --duration");
+  return conclude(wish, sweep, {}, std::move(complaints), {{"sweep", coverage_of(sweep)}});
+}
+
+int run(const Wish& wish) {
+  auto profile = profile_named(wish.profile);
+  if (wish.duration > 0) profile.duration = std::chrono::seconds(wish.duration);
+  if (profile.name == "sweep") return run_sweep(wish, profile);
+  const auto schedule = wish.replay_file.empty() ? make_schedule(profile, wish.seed)
+                                                 : schedule_of(read_json(wish.replay_file));
+  Fleet fleet(profile, wish.programs);
+  fleet.start();
+  run_schedule(fleet, profile, schedule, wish.seed);
+  return conclude(wish, fleet, schedule, {}, {});
 }
 
 }  // namespace

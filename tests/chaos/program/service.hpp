@@ -22,6 +22,7 @@ using ClockOffset = MappedFile<std::atomic<long long>>;
 struct Service {
   std::string name;
   std::vector<std::string> words;
+  std::vector<std::string> launcher;        ///< a program, and its arguments, that runs ours
   std::map<std::string, std::string> more;  ///< environment of this one
   int port = 0;                             ///< health and metrics
   std::unique_ptr<ClockOffset> clock;

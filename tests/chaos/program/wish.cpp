@@ -25,6 +25,7 @@ Wish wish_of(int count, char** words) {
       {"--profile", text(wish.profile)},
       {"--seed", [&](const std::string& value) { wish.seed = std::stoull(value); }},
       {"--duration", [&](const std::string& value) { wish.duration = std::stoi(value); }},
+      {"--stride", [&](const std::string& value) { wish.stride = std::stoi(value); }},
       {"--json", text(wish.json_file)},
       {"--replay", text(wish.replay_file)},
       {"--keep", text(wish.keep)},
@@ -33,10 +34,10 @@ Wish wish_of(int count, char** words) {
     const std::string name = words[n];
     const auto flag = flags.find(name);
     if (flag == flags.end())
-      throw std::runtime_error(
-          fmt::format("{}: expected --profile, --seed, --duration, --json, --replay, --keep or "
-                      "--program",
-                      name));
+      throw std::runtime_error(fmt::format(
+          "{}: expected --profile, --seed, --duration, --stride, --json, --replay, --keep or "
+          "--program",
+          name));
     if (n + 1 == count) throw std::runtime_error(name + " needs a value");
     try {
       flag->second(words[n + 1]);

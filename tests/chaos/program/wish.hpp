@@ -15,6 +15,7 @@ struct Wish {
   std::string profile = "smoke", json_file, replay_file, keep;
   std::uint64_t seed = 1;
   int duration = 0;          ///< seconds; 0 = the profile's
+  int stride = 0;            ///< see Sweep
   bool keep_always = false;  ///< logs and schedule also of a run in which all holds
   Programs programs;
 };
