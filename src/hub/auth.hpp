@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/time.hpp"
-#include "hub/model.hpp"
+#include "hub/model_agents.hpp"
 #include "net/http_server.hpp"
 
 #include <optional>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/time.hpp"
-#include "hub/model.hpp"
+#include "hub/model_budgets.hpp"
 
 #include <string>
 #include <string_view>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "hub/bell.hpp"
-#include "hub/model.hpp"
+#include "hub/model_writes.hpp"
 
 #include <cstdint>
 #include <deque>

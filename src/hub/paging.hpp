@@ -1,6 +1,6 @@
 #pragma once
 
-#include "hub/model.hpp"
+#include "hub/model_content.hpp"
 
 #include <cstdint>
 #include <optional>

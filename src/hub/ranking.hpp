@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/time.hpp"
-#include "hub/model.hpp"
+#include "hub/model_content.hpp"
 
 #include <cstdint>
 #include <string>
