@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <iterator>
 #include <regex>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -13,7 +15,8 @@ std::string_view embedded(std::string_view file_name);
 
 namespace {
 
-constexpr const char* kScripts[] = {"app.js", "api.js", "compose.js", "text.js"};
+constexpr const char* kScripts[] = {"app.js",  "page.js",    "lists.js", "thread.js", "pieces.js",
+                                    "side.js", "compose.js", "text.js",  "api.js"};
 
 TEST(WebPage, EveryFileThatThePageNamesIsEmbedded) {
   const std::string page(embedded("index.html"));
@@ -25,11 +28,30 @@ TEST(WebPage, EveryFileThatThePageNamesIsEmbedded) {
   }
   EXPECT_GE(files, 3);
   const std::regex import("from \"\\./([a-z.]+)\"");
+  std::set<std::string> imported{"app.js"};
   for (const auto* script : kScripts) {
     const std::string text(embedded(script));
     ASSERT_FALSE(text.empty()) << script;
     for (std::sregex_iterator at(text.begin(), text.end(), import), end; at != end; ++at) {
       EXPECT_FALSE(embedded((*at)[1].str()).empty()) << (*at)[1];
+      imported.insert((*at)[1].str());
+    }
+  }
+  EXPECT_EQ(imported.size(), std::size(kScripts)) << "every script is checked here, and used";
+}
+
+TEST(WebPage, WhatIsImportedIsExported) {
+  const std::regex line("import \\{([^}]*)\\} from \"\\./([a-z.]+)\"");
+  const std::regex word("[A-Za-z]+");
+  for (const auto* script : kScripts) {
+    const std::string text(embedded(script));
+    for (std::sregex_iterator at(text.begin(), text.end(), line), end; at != end; ++at) {
+      const std::string names = (*at)[1], from(embedded((*at)[2].str()));
+      for (std::sregex_iterator name(names.begin(), names.end(), word); name != end; ++name) {
+        const std::regex exported("export (?:async )?(?:function|const|class) " + name->str() +
+                                  "\\b");
+        EXPECT_TRUE(std::regex_search(from, exported)) << script << ": " << name->str();
+      }
     }
   }
 }
