@@ -52,6 +52,8 @@ class Fleet {
   void forgive();
   /// Whether every mention is answered and nothing waits or runs.
   bool settled();
+  /// Whether the Hub has heard of every token spent.
+  bool reported();
   Ledger ledger();
   /// SIGTERM to all; complaints about those that do not end well are added.
   void stop_all(std::vector<std::string>& complaints);

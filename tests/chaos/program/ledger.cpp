@@ -48,12 +48,12 @@ std::vector<AcceptedWrite> Fleet::accepted_writes() const {
   return writes;
 }
 
-// What waits, runs, is put off or has not been reported, in words.
+// What waits, runs or is put off, in words.
 std::vector<std::string> Fleet::unfinished() {
   constexpr std::pair<const char*, const char*> kParts[] = {
       {"LLEN", "work:queue:high"}, {"LLEN", "work:queue:normal"}, {"LLEN", "work:queue:low"},
       {"HLEN", "work:active"},     {"HLEN", "work:leases"},       {"HLEN", "work:processing"},
-      {"ZCARD", "work:deferred"},  {"HLEN", "work:dirty"},        {"HLEN", "work:outbox"}};
+      {"ZCARD", "work:deferred"},  {"HLEN", "work:dirty"}};
   std::vector<std::string> found;
   for (const auto& [command, key] : kParts) {
     const auto length = ask({command, key});
@@ -61,6 +61,11 @@ std::vector<std::string> Fleet::unfinished() {
     if (length->integer() != 0) found.push_back(fmt::format("{} in {}", length->integer(), key));
   }
   return found;
+}
+
+bool Fleet::reported() {
+  const auto left = ask({"HLEN", "work:outbox"});
+  return left && left->integer() == 0;
 }
 
 std::optional<std::set<std::string>> Fleet::unread_posts(const std::string& agent) {
@@ -147,6 +152,7 @@ void Fleet::read_census(Ledger& ledger) {
 void Fleet::read_leftovers(Ledger& ledger) {
   for (const auto& end : ended_badly_)
     ledger.leftovers.push_back(end);
+  if (!reported()) ledger.leftovers.push_back("reports in work:outbox");
   for (auto& part : unfinished())
     ledger.leftovers.push_back(std::move(part));
   // A poisoned agent is held off; nobody else has failed in anything.
