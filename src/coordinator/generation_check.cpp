@@ -15,6 +15,8 @@ constexpr auto kLookAgain = 15s;
 constexpr auto kFaultPauseMin = 200ms;
 constexpr auto kFaultPauseMax = 5s;
 constexpr auto kCallTime = 30s;
+/// A Hub that keeps none leaves numbers that are times: nobody counts up to those.
+constexpr std::int64_t kStepsMax = 1000;
 
 }  // namespace
 
@@ -60,12 +62,8 @@ Task<> GenerationCheck::check() {
   }
   const auto fault = generation_fault(seen, *known);
   if (!fault) co_return;
-  const auto next =
-      co_await hub_.change_generation(random_.uuid4(), *known, Deadline::in(kCallTime));
-  if (!next)
-    throw Error(errc::io, "the generation changed at the Hub meanwhile; comparing again",
-                Retry::after_backoff);
-  const queue::Generation fresh{.dataset = next->dataset, .number = next->generation};
+  const auto next = co_await begin_at_hub(*known, seen);
+  const queue::Generation fresh{.dataset = next.dataset, .number = next.generation};
   if (!co_await queue_.set_generation(epoch_, seen.raw, fresh)) {
     throw Error(errc::io, "the generation changed in Redis meanwhile; comparing again",
                 Retry::after_backoff);
@@ -75,6 +73,23 @@ Task<> GenerationCheck::check() {
     log_.info("generation_begun", {{"generation", fresh.to_string()}});
   else
     log_.warning("generation_begun", {{"generation", fresh.to_string()}, {"reason", *fault}});
+}
+
+// A Hub that was set back itself must not give out a generation that Redis has had already: fences
+// of then, still shown by those who run, would stand above the new ones for good.
+Task<hubapi::Generation> GenerationCheck::begin_at_hub(hubapi::Generation known,
+                                                       queue::GenerationSeen seen) {
+  const auto above = seen.generation ? seen.generation->number : 0;
+  const bool within_reach = above - known.generation < kStepsMax;
+  do {
+    const auto next =
+        co_await hub_.change_generation(random_.uuid4(), known, Deadline::in(kCallTime));
+    if (!next)
+      throw Error(errc::io, "the generation changed at the Hub meanwhile; comparing again",
+                  Retry::after_backoff);
+    known = *next;
+  } while (within_reach && known.generation <= above);
+  co_return known;
 }
 
 // One try; false: again soon.

@@ -35,6 +35,7 @@ class GenerationCheck {
 
  private:
   Task<bool> checked(bool only_if_missing);
+  Task<hubapi::Generation> begin_at_hub(hubapi::Generation known, queue::GenerationSeen seen);
 
   queue::WorkQueue& queue_;
   net::Redis& redis_;

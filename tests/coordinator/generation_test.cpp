@@ -90,9 +90,21 @@ TEST_F(GenerationTest, ARolledBackFenceIsNoticedAtTheReconnect) {
 
 TEST_F(GenerationTest, AnotherDataSetIsNoticedAtTheReconnect) {
   begin(at_live());
-  ask({"SET", "work:generation", "somebody-elses:9"});
+  ask({"SET", "work:generation", "somebody-elses:1"});
   proxy.cut();
   ASSERT_TRUE(number_becomes(2));
+}
+
+TEST_F(GenerationTest, AHubThatWasSetBackGoesAboveWhatRedisHasHad) {
+  auto& one = begin(at_live());
+  ask({"SET", "work:generation", at_hub(one).dataset + ":4"});
+  proxy.cut();
+  ASSERT_TRUE(number_becomes(5)) << "fences of generation 4 may still be shown";
+  EXPECT_EQ(at_hub(one).generation, 5);
+  // A number that is a time is left alone.
+  ask({"SET", "work:generation", "foreign:1770000000"});
+  proxy.cut();
+  ASSERT_TRUE(number_becomes(6));
 }
 
 TEST_F(GenerationTest, AHubThatIsAwayKeepsWorkFromBeingClaimed) {
