@@ -26,8 +26,8 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto kClaimWait = 1000ms;
+constexpr auto kHubWait = 3s;
 constexpr auto kClaimRound = 10s;  // a call that Redis keeps waiting, a wait, a pause
-constexpr auto kRollbackPatience = 10s;
 constexpr auto kNoExecutorPause = 60s;
 constexpr auto kIdleNotePeriod = 60s;
 constexpr auto kFaultPauseMin = 100ms;
@@ -170,15 +170,26 @@ struct Runner::Impl {
     if (!draining_) co_await run_bounded(wait_for_work(), Deadline::in(kClaimWait * 3), drain_);
   }
 
-  // Redis gives out fences a second time. The leader begins a new generation; a Hub that keeps none
-  // lets us go on after a while, since it compares no fences either.
+  // Redis gives out fences a second time. The leader begins a new generation. Only a Hub that keeps
+  // none, and so compares no fences, lets us go on without one after a while.
   Task<> wait_for_generation() {
     co_await wait_for_change(kClaimWait);
-    const bool patient =
-        clock().now() - *rolled_back_since_ < std::chrono::nanoseconds(kRollbackPatience);
-    if (patient && fences_.proven_by(co_await parts_.queue.generation())) co_return;
+    if (fences_.proven_by(co_await parts_.queue.generation())) {
+      const bool patient = clock().now() - *rolled_back_since_ <
+                           std::chrono::nanoseconds(options_.rollback_patience);
+      if (patient || co_await hub_keeps_generations()) co_return;
+    }
     fences_.forget();
     rolled_back_since_.reset();
+  }
+
+  Task<bool> hub_keeps_generations() {
+    try {
+      co_return (co_await parts_.activation.hub.generation(Deadline::in(kHubWait))).has_value();
+    } catch (const Error& error) {
+      // Away, or it does not tell us: that says nothing.
+      co_return error.status() != 405 && error.status() != 501;
+    }
   }
 
   Task<bool> rolled_back(queue::Fence fence) {
@@ -422,6 +433,7 @@ std::optional<std::string> Runner::unhealthy() const {
 std::optional<std::string> Runner::not_ready() const {
   if (impl_->draining_) return "draining";
   if (!impl_->parts_.redis.usable()) return "redis";
+  if (impl_->rolled_back_since_) return "generation";
   return impl_->gate_.closed_because();
 }
 int Runner::active() const {

@@ -36,6 +36,9 @@ struct RunnerOptions {
   std::chrono::milliseconds definition_time{10'000};
   std::chrono::milliseconds outbox_period{
       10'000};  ///< how often reports that were left over are sent
+  /// How long to wait for a new generation of a Redis that was rolled back, at a Hub that keeps
+  /// none.
+  std::chrono::milliseconds rollback_patience{10'000};
 };
 
 /// What a runner works with. All outlive it.
