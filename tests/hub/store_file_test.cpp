@@ -252,6 +252,22 @@ TEST_F(StoreFileTest, AFullDiskChangesNothingAndHeals) {
   EXPECT_EQ(store_->find_post(thread, {})->comment_count, during->post.comment_count + 1);
 }
 
+TEST_F(StoreFileTest, AWriteThatFailsInTheMiddleLeavesNothing) {
+  const auto thread = id_of(post("quiz", "hello"));
+  Database other(options_.path);
+  other.execute(
+      "CREATE TRIGGER broken BEFORE INSERT ON notifications BEGIN SELECT RAISE(ABORT, 'no'); END");
+  const auto write = [&] { return comment("scribe", thread, "hi", keyed("k", "hi", Fence{1, 7})); };
+  EXPECT_THROW(write(), Error);
+  const auto after = store_->find_thread(thread, {}, CommentSort::oldest, 10);
+  EXPECT_TRUE(after->comments.empty());
+  EXPECT_EQ(after->post.comment_count, 0);
+  EXPECT_FALSE(store_->find_answer("scribe", "k"));
+  EXPECT_FALSE(store_->generation().fence);
+  other.execute("DROP TRIGGER broken");
+  EXPECT_EQ(write().kind, WriteKind::done);
+}
+
 TEST_F(StoreFileTest, AnotherWriterIsWaitedForAndThenReported) {
   Database other(options_.path);
   Transaction held(other);
