@@ -103,7 +103,9 @@ Task<bool> start_unless_stopped(StopRequest& stop, System& system) {
 
 Task<int> run_up(StopRequest& stop, const Context& context, const Settings& settings,
                  SystemOptions options, UpFlags flags) {
-  const Log log = shared_log(context.environment, settings);
+  // With --json, standard output is the answer, as it is of every other command.
+  const Log log = flags.json ? command_log(context.environment, settings)
+                             : shared_log(context.environment, settings);
   log_settings(settings, log.with({{"service", "up"}}));
   const auto ground = ground_of(co_await boost::asio::this_coro::executor, context, settings, log);
   const Output out(context.environment);
@@ -171,7 +173,10 @@ void add_up(CLI::App& app, Context& context) {
       ->add_option("--ready-file", own->ready_file,
                    "Write the URLs there as JSON once everything is ready")
       ->type_name("FILE");
-  command->add_flag("--json", own->json, "Print the ready line as JSON");
+  command->add_flag(
+      "--json", own->json,
+      "Print the URLs as JSON once everything is ready, alone on stdout; the log goes to "
+      "stderr");
   on_run(*command, context, [&context, flags, ports, own] {
     const auto settings = service_settings(context, *flags, "up");
     return run_service([&context, &settings, flags, ports, own](StopRequest& stop) {

@@ -8,6 +8,7 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <sstream>
 #include <stdexcept>
@@ -97,9 +98,12 @@ void World::check_output() const {
       EXPECT_EQ(program.err().find(secret), std::string::npos) << words << " printed a secret";
     }
     if (!kept.service) continue;
-    auto lines = lines_of(program.out());
+    // With --json standard output is the answer, and the log stands on the other one.
+    const bool answers = std::ranges::count(program.arguments(), "--json") > 0;
+    const auto& log = answers ? program.err() : program.out();
+    auto lines = lines_of(log);
     // Killed in the middle of a line.
-    if (!program.out().empty() && !program.out().ends_with('\n')) lines.pop_back();
+    if (!log.empty() && !log.ends_with('\n')) lines.pop_back();
     for (const auto& line : lines) {
       const auto value = try_parse_json(line);
       ASSERT_TRUE(value && value->is_object()) << words << " printed: " << line;
