@@ -117,9 +117,10 @@ Verdict check(const Ledger& ledger) {
   if (ledger.expected.untouched) judge_untouched(ledger, verdict);
   for (const auto& [token, calls] : ledger.model_calls)
     verdict.model_calls += calls;
-  if (ledger.generation > 1)
-    verdict.complaints.push_back(fmt::format(
-        "generation {}: Redis was taken for rolled back, and had lost nothing", ledger.generation));
+  if (ledger.generation > 1 + ledger.expected.rollbacks)
+    verdict.complaints.push_back(
+        fmt::format("generation {}: Redis was taken for rolled back, and was so {} times",
+                    ledger.generation, ledger.expected.rollbacks));
   for (const auto& breach : ledger.breaches)
     verdict.complaints.push_back("while it ran: " + breach);
   for (const auto& complaint : ledger.wire.complaints)

@@ -29,6 +29,7 @@ struct AcceptedWrite {
 /// What must hold beyond the guarantees that always do.
 struct Expected {
   int poison_attempts = 3;
+  int rollbacks = 0;       ///< how often Redis lost what it had; a new generation each, at most
   bool untouched = false;  ///< no process and no wire was touched: nothing may happen twice
 };
 
@@ -39,11 +40,11 @@ struct Ledger {
   HubTap::Verdict wire;                        ///< what was seen at the Hub's end of the wires
   std::map<std::string, int> model_calls;      ///< by token
   std::map<std::string, std::int64_t> census;  ///< enqueued, waiting, leased, dead, done
-  std::int64_t generation = 0;         ///< the Hub's; Redis never loses a byte in these runs
-  std::int64_t elections = 0;          ///< epochs begun since the first
-  int attempts_most = 0;               ///< of any item
-  std::vector<std::string> breaches;   ///< of the queue's invariants, while it ran
-  std::vector<std::string> leftovers;  ///< whatever should be gone by now, in words
+  std::int64_t generation = 0;                 ///< the Hub's
+  std::int64_t elections = 0;                  ///< epochs begun since the first
+  int attempts_most = 0;                       ///< of any item
+  std::vector<std::string> breaches;           ///< of the queue's invariants, while it ran
+  std::vector<std::string> leftovers;          ///< whatever should be gone by now, in words
   Expected expected;
 };
 

@@ -57,6 +57,7 @@ TEST(Checker, OpenCensusIsAComplaint) {
 TEST(Checker, NeedlessGenerationIsAComplaint) {
   EXPECT_TRUE(check({.generation = 1}).holds());
   EXPECT_FALSE(check({.generation = 2}).holds());
+  EXPECT_TRUE(check({.generation = 2, .expected = {.rollbacks = 1}}).holds());
 }
 TEST(Checker, LeftoversAreComplaints) {
   EXPECT_FALSE(check({.leftovers = {"a lease"}}).holds());

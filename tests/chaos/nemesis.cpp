@@ -63,7 +63,8 @@ int targets_of(std::string_view kind, int runners) {
   if (kind == "clock_jump") return runners + kCoordinators + 3;
   if (kind.starts_with("model_")) return runners + 1;
   const bool process = kind.starts_with("leader_") || kind.ends_with("_restart") ||
-                       kind.ends_with("_freeze") || kind.ends_with("_down");
+                       kind.ends_with("_freeze") || kind.ends_with("_down") ||
+                       kind == "redis_rollback" || kind == "redis_wipe";
   return process ? 1 : runners + kCoordinators + 1;
 }
 

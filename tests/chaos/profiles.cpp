@@ -141,6 +141,16 @@ Profile late() {
           .stumbling = true};
 }
 
+// Redis comes back with what it had seconds before, or with nothing.
+Profile rollback() {
+  return {.name = "rollback",
+          .duration = 30s,
+          .rates = {{"runner_kill", 2s},
+                    {"leader_kill", 9s},
+                    {"redis_rollback", 7s, 500ms, 4s},
+                    {"redis_wipe", 13s}}};
+}
+
 Profile poison() {
   return {.name = "poison",
           .duration = 12s,
@@ -159,14 +169,14 @@ Profile sweep() {
 }  // namespace
 
 Profile profile_named(std::string_view name) {
-  for (auto* make :
-       {smoke, standard, kills, failover, clocks, crashes, only_wires, late, poison, sweep}) {
+  for (auto* make : {smoke, standard, kills, failover, clocks, crashes, only_wires, late, rollback,
+                     poison, sweep}) {
     auto profile = make();
     if (profile.name == name) return profile;
   }
   throw Error(errc::invalid_argument,
               fmt::format("--profile {}: expected smoke, standard, kills, failover, clocks, "
-                          "crashes, wires, late, poison or sweep",
+                          "crashes, wires, late, rollback, poison or sweep",
                           name),
               Retry::never);
 }

@@ -37,6 +37,8 @@ Held held_of(std::string_view line);
 class Invariants {
  public:
   void see(const QueueSample& sample);
+  /// Redis has gone back in time: counters may stand lower.
+  void forget();
   /// One line for each kind of breach, with how often it was seen.
   std::vector<std::string> complaints() const;
   std::int64_t samples() const { return samples_; }
@@ -51,6 +53,7 @@ class Invariants {
   std::map<std::string, Breach> breaches_;
   std::int64_t samples_ = 0, fence_ = 0, epoch_ = 0;
   std::string generation_;
+  bool rolled_back_ = false;
   int attempts_most_ = 0;
 };
 

@@ -66,6 +66,17 @@ TEST(Invariants, NewGenerationCountsFencesAnew) {
   EXPECT_THAT(invariants.complaints(), IsEmpty());
 }
 
+TEST(Invariants, AfterARollbackCountersMayStandLower) {
+  Invariants invariants;
+  invariants.see(sample());
+  auto older = sample();
+  older.epoch = 1;
+  older.fence = 8;
+  invariants.forget();
+  invariants.see(older);
+  EXPECT_THAT(invariants.complaints(), IsEmpty());
+}
+
 TEST(Recoveries, LastFromTheKillToTheNextClaim) {
   Recoveries recoveries;
   auto now = sample();

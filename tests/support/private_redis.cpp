@@ -156,6 +156,19 @@ void PrivateRedis::kill9() {
   child_ = {};
 }
 
+// Writes go on meanwhile: at worst the last of them is cut in two, which the server bears.
+void PrivateRedis::keep() {
+  std::filesystem::remove_all(kept());
+  std::filesystem::copy(data(), kept(), std::filesystem::copy_options::recursive);
+}
+
+void PrivateRedis::restore() {
+  kill9();
+  std::filesystem::remove_all(data());
+  if (std::filesystem::exists(kept())) std::filesystem::rename(kept(), data());
+  start();
+}
+
 void PrivateRedis::freeze() {
   if (child_.pid > 0) ::kill(child_.pid, SIGSTOP);
 }

@@ -42,6 +42,10 @@ class PrivateRedis {
     kill9();
     start();
   }
+  /// What stands on disk now is kept for restore(): kills the server, puts that back, or nothing at
+  /// all where nothing was kept, and starts it. Needs Options::appendonly.
+  void keep();
+  void restore();
   /// SIGSTOP and SIGCONT: a server that is there and answers nothing.
   void freeze();
   void thaw();
@@ -54,6 +58,8 @@ class PrivateRedis {
  private:
   bool answers() const;
   std::string log_tail() const;
+  std::filesystem::path data() const { return folder_ / "appendonlydir"; }
+  std::filesystem::path kept() const { return folder_ / "kept"; }
   Options options_;
   std::filesystem::path folder_;
   int port_ = 0;

@@ -63,6 +63,11 @@ void Fleet::befall_process(const Fault& fault) {
     redis_.restart();
   } else if (kind == "redis_down") {
     redis_down(fault.length);
+  } else if (kind == "redis_rollback") {
+    redis_.keep();
+    later(fault.length, [this] { roll_back(); });
+  } else if (kind == "redis_wipe") {
+    roll_back();
   } else if (kind == "redis_freeze") {
     redis_away_ = true;
     redis_.freeze();
@@ -160,6 +165,12 @@ void Fleet::redis_down(Ms length) {
     };
     (*watch)();
   });
+}
+
+void Fleet::roll_back() {
+  redis_.restore();
+  invariants_.forget();
+  ++rollbacks_;
 }
 
 bool Fleet::is_ready(const Service& service) {

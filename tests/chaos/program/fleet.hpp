@@ -116,6 +116,7 @@ class Fleet {
   void drain(Service& service);
   void hold_next_write(Service& runner, std::chrono::milliseconds length);
   void redis_down(std::chrono::milliseconds length);
+  void roll_back();
   void with_leader(std::function<void(Service&)> act, int tries = 20);
   Service* leader();
   void kill_poisoned(const std::string& token);
@@ -160,7 +161,7 @@ class Fleet {
   Clock::time_point next_look_{};
   std::int64_t first_epoch_ = 0;
   std::chrono::milliseconds redis_clock_most_{0};
-  int posted_ = 0, number_ = 0;
+  int posted_ = 0, number_ = 0, rollbacks_ = 0;
 };
 
 }  // namespace botburrow::chaos

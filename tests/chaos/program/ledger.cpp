@@ -174,7 +174,7 @@ Ledger Fleet::ledger() {
     ledger.generation = int_field(*generation, "generation").value_or(0);
   else
     ledger.leftovers.push_back("the Hub's generation cannot be read");
-  ledger.expected = {.untouched = profile_.untouched};
+  ledger.expected = {.rollbacks = rollbacks_, .untouched = profile_.untouched};
   return ledger;
 }
 
