@@ -140,6 +140,8 @@ struct Coordinator::Impl {
     }
     if (!co_await parts_.election.renew(term_->trust.epoch(), Deadline::at(until))) {
       co_await end_term("another replica leads");
+      // In an epoch of the same number even, where Redis lost what it had.
+      own_epoch_.reset();
       co_return;
     }
     if (clock().now() >= until) {

@@ -155,6 +155,20 @@ TEST_F(CoordinatorTest, AnotherEpochDeposes) {
   EXPECT_EQ(ask({"GET", "coordinator:epoch"}), "8");
 }
 
+TEST_F(CoordinatorTest, TheSameEpochOfAnEmptiedRedisIsSomebodyElses) {
+  auto& only = replica("c-1", at_foreign());
+  ASSERT_TRUE(until([&] { return only.leads(); }));
+  // In one step: nobody is to find it empty.
+  redis.ask({"EVAL",
+             "redis.call('FLUSHALL') redis.call('SET', 'coordinator:epoch', ARGV[1]) "
+             "redis.call('HSET', 'coordinator:term', 'holder', 'other', 'seq', '0')",
+             "0", ask({"GET", "coordinator:epoch"})});
+  ASSERT_TRUE(until([&] { return !only.leads(); }));
+  EXPECT_FALSE(until([&] { return only.leads(); }, 1s)) << "the other one has its lease";
+  EXPECT_TRUE(until([&] { return only.leads(); }));
+  EXPECT_EQ(ask({"GET", "coordinator:epoch"}), "2");
+}
+
 TEST_F(CoordinatorTest, WaitsForRedis) {
   auto proxy = test::FaultProxy::to_unix(ioc.get_executor(), redis.address().path);
   proxy.refuse(true);
