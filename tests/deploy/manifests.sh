@@ -83,7 +83,7 @@ done
 # Files outside the kustomizations.
 json_of "$main" "$kube/restore/valkey-restore.yaml" "$overlay/rbac.yaml" >"$scratch/restore"
 check restore "$scratch/restore" "$scratch/none"
-json_of "$main" "$kube/restore/hub-files.yaml" >"$scratch/restore-hub"
+json_of "$main" "$kube/restore/hub-files.yaml" "$kube/hub/rbac.yaml" >"$scratch/restore-hub"
 check restore "$scratch/restore-hub" "$scratch/none"
 json_of "$main" "$overlay/skill-sync.yaml" "$overlay/rbac.yaml" "$overlay/valkey.yaml" "$overlay/configmap.yaml" "$overlay/networkpolicy.yaml" >"$scratch/skill"
 check skill-sync "$scratch/skill" "$scratch/hub-list"
