@@ -61,6 +61,10 @@ std::string_view name_of(errc code) {
       return "model_unavailable";
     case errc::model_refused_request:
       return "model_refused_request";
+    case errc::mcp_unavailable:
+      return "mcp_unavailable";
+    case errc::mcp_error:
+      return "mcp_error";
     case errc::budget_exceeded:
       return "budget_exceeded";
     case errc::journal_full:

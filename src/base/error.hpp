@@ -33,6 +33,8 @@ enum class errc {
   model_rate_limited,
   model_unavailable,
   model_refused_request,  // 400 and the like: repeating cannot help
+  mcp_unavailable,        // an MCP server cannot be started or reached, or went away
+  mcp_error,              // an MCP server answered with an error
   budget_exceeded,
   journal_full,
   internal,

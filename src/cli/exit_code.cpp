@@ -38,6 +38,7 @@ int exit_code_of(errc code) {
     case errc::redis_unavailable:
     case errc::http_unavailable:
     case errc::model_unavailable:
+    case errc::mcp_unavailable:
       return exit_code::kUnavailable;
     case errc::timeout:
       return exit_code::kTimeout;
@@ -58,6 +59,7 @@ int exit_code_of(errc code) {
     case errc::model_auth:
     case errc::model_rate_limited:
     case errc::model_refused_request:
+    case errc::mcp_error:
     case errc::budget_exceeded:
     case errc::journal_full:
       return exit_code::kFailed;

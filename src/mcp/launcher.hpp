@@ -1,0 +1,45 @@
+#pragma once
+
+#include "base/task.hpp"
+#include "net/subprocess.hpp"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace botburrow::mcp {
+
+/// A server as a process.
+struct LaunchSpec {
+  std::string server;             ///< its name in the registry, for messages
+  std::vector<std::string> argv;  ///< the program and its arguments; no shell
+  /// Credentials and the like, for this process only. Never in a message or a log.
+  std::map<std::string, std::string> environment;
+  std::vector<std::string> hosts;  ///< `host` or `host:port` that it may reach
+  std::string workspace;           ///< the one folder it may write; empty: none
+};
+
+/// Starts servers: where and how confined is the implementation's.
+class Launcher {
+ public:
+  virtual ~Launcher() = default;
+  /// A process in a group of its own with pipes on stdin, stdout and stderr. Throws
+  /// Error{not_found} where the program is not there, Error{io} for other failures; both name it.
+  virtual Task<std::unique_ptr<net::Process>> launch(LaunchSpec spec) = 0;
+};
+
+/// Runs a server as a plain child with the environment of `base` and the one of the spec: what an
+/// operator typed, and tests.
+class PlainLauncher final : public Launcher {
+ public:
+  PlainLauncher(boost::asio::any_io_executor executor,
+                std::map<std::string, std::string> base_environment);
+  Task<std::unique_ptr<net::Process>> launch(LaunchSpec spec) override;
+
+ private:
+  boost::asio::any_io_executor executor_;
+  std::map<std::string, std::string> base_;
+};
+
+}  // namespace botburrow::mcp

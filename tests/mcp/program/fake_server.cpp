@@ -1,0 +1,268 @@
+// A server of the Model Context Protocol on stdio that behaves as its first argument says: well, or
+// badly in one particular way. Ends by itself after a minute whatever happens.
+#include "base/json.hpp"
+
+#include <boost/json.hpp>
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <iostream>
+#include <map>
+#include <string>
+
+namespace {
+
+using botburrow::json::array;
+using botburrow::json::object;
+using botburrow::json::value;
+
+void say(const std::string& line) {
+  std::fwrite(line.data(), 1, line.size(), stdout);
+  std::fputc('\n', stdout);
+  std::fflush(stdout);
+}
+
+void say(const object& message) {
+  say(botburrow::to_json(message));
+}
+
+void answer(const value& id, object result) {
+  say(object{{"jsonrpc", "2.0"}, {"id", id}, {"result", std::move(result)}});
+}
+
+void refuse(const value& id, int code, const std::string& message) {
+  say(object{{"jsonrpc", "2.0"}, {"id", id}, {"error", {{"code", code}, {"message", message}}}});
+}
+
+void notify(const std::string& method, object params = {}) {
+  say(object{{"jsonrpc", "2.0"}, {"method", method}, {"params", std::move(params)}});
+}
+
+object text_result(const std::string& text) {
+  return {{"content", array{{{"type", "text"}, {"text", text}}}}};
+}
+
+object tool(const std::string& name, const std::string& description = "a tool") {
+  return {{"name", name},
+          {"description", description},
+          {"inputSchema", {{"type", "object"}, {"properties", {{"text", {{"type", "string"}}}}}}}};
+}
+
+class Server {
+ public:
+  explicit Server(std::string way) : way_(std::move(way)) {}
+
+  int run() {
+    if (way_ == "ignores-eof") ::signal(SIGTERM, SIG_IGN);
+    if (way_ == "complains") {
+      for (int i = 0; i < 20'000; ++i)
+        std::fprintf(stderr, "complaint %d of a server that has much to complain of\n", i);
+    }
+    if (way_ == "prints") say("This is a banner that does not belong here.");
+    for (std::string line; std::getline(std::cin, line);) {
+      const auto message = botburrow::try_parse_json(line);
+      if (!message) continue;
+      if (!take(*message)) return 3;
+    }
+    if (way_ == "ignores-eof") ::pause();
+    return 0;
+  }
+
+ private:
+  bool modern() const { return way_ == "modern" || way_ == "modern-only" || way_ == "later"; }
+
+  /// False ends the program.
+  bool take(const value& message) {
+    const auto method = botburrow::string_field(message, "method").value_or("");
+    const auto& fields = message.get_object();
+    const value id = fields.contains("id") ? fields.at("id") : value();
+    const value params = fields.contains("params") ? fields.at("params") : value(object());
+    if (method.empty()) {
+      heard_ += (heard_.empty() ? "" : " ") + botburrow::to_json(message);
+      return true;
+    }
+    if (id.is_null()) {
+      notes_ += (notes_.empty() ? "" : " ") + method;
+      return true;
+    }
+    if (way_ == "hangs") return true;
+    if (method == "server/discover") return discover(id);
+    if (method == "initialize") return initialize(id, params);
+    if (method == "tools/list") return list(id, params);
+    if (method == "tools/call") return call(id, params);
+    refuse(id, -32601, "no such method: " + method);
+    return true;
+  }
+
+  bool discover(const value& id) {
+    if (way_ == "dies-when-probed") {
+      std::fprintf(stderr, "expected initialize\n");
+      return false;
+    }
+    if (way_ == "silent-when-probed") return true;
+    if (way_ == "later") {
+      say(object{{"jsonrpc", "2.0"},
+                 {"id", id},
+                 {"error",
+                  {{"code", -32022},
+                   {"message", "Unsupported protocol version"},
+                   {"data", {{"supported", array{"2031-01-01"}}, {"requested", "2026-07-28"}}}}}});
+      return true;
+    }
+    if (!modern()) {
+      refuse(id, -32601, "Method not found");
+      return true;
+    }
+    answer(id, {{"resultType", "complete"},
+                {"supportedVersions", array{"2026-07-28"}},
+                {"capabilities", {{"tools", {{"listChanged", true}}}}},
+                {"_meta",
+                 {{"io.modelcontextprotocol/serverInfo", {{"name", "fake"}, {"version", "1"}}}}}});
+    return true;
+  }
+
+  bool initialize(const value& id, const value& params) {
+    const auto asked = botburrow::string_field(params, "protocolVersion").value_or("");
+    const std::string revision = way_ == "old"   ? "2024-11-05"
+                                 : way_ == "odd" ? "1999-01-01"
+                                                 : asked;
+    answer(id, {{"protocolVersion", revision},
+                {"capabilities", {{"tools", {{"listChanged", true}}}}},
+                {"serverInfo", {{"name", "fake"}, {"version", "1"}}}});
+    return true;
+  }
+
+  bool list(const value& id, const value& params) {
+    const auto cursor = botburrow::string_field(params, "cursor").value_or("");
+    object page{{"resultType", "complete"}};
+    if (way_ == "circles") {
+      page["tools"] = array{tool("round")};
+      page["nextCursor"] = "again";
+    } else if (way_ == "many") {
+      array tools;
+      for (int i = 0; i < 400; ++i)
+        tools.push_back(tool("tool_" + cursor + "_" + std::to_string(i)));
+      page["tools"] = std::move(tools);
+      page["nextCursor"] = cursor + "x";
+    } else if (cursor.empty()) {
+      page["tools"] = array{tool("echo", "says what it is told"), tool("slow")};
+      page["nextCursor"] = "page 2";
+    } else {
+      auto shaped = tool("shaped");
+      shaped["outputSchema"] = {{"type", "object"},
+                                {"required", array{"n"}},
+                                {"properties", {{"n", {{"type", "integer"}}}}}};
+      page["tools"] = array{tool(changed_ ? "renamed" : "last"), shaped, {{"name", "broken"}}};
+    }
+    answer(id, std::move(page));
+    return true;
+  }
+
+  bool call(const value& id, const value& params) {
+    const auto name = botburrow::string_field(params, "name").value_or("");
+    const auto* arguments = botburrow::find_field(params, "arguments");
+    const auto text =
+        arguments ? botburrow::string_field(*arguments, "text").value_or("") : std::string();
+    if (name == "slow") {
+      last_slow_ = id;
+      return true;
+    }
+    if (name == "shaped") {
+      auto result = text_result("n");
+      result["structuredContent"] = {{"n", text == "lie" ? value("one") : value(1)}};
+      answer(id, std::move(result));
+      return true;
+    }
+    if (way_ == "dies-in-call") {
+      std::fprintf(stderr, "segmentation of my faults\n");
+      return false;
+    }
+    if (way_ == "floods") {
+      for (;;)
+        notify("notifications/message", {{"data", std::string(1000, 'x')}});
+    }
+    if (way_ == "wrong-id") {
+      answer(value(9999), text_result("not yours"));
+      answer(value("seven"), text_result("nor yours"));
+      say(object{{"jsonrpc", "2.0"}, {"error", {{"code", -1}, {"message", "for nobody"}}}});
+      if (text == "right at last") answer(id, text_result(text));
+      return true;
+    }
+    if (way_ == "garbage") {
+      say(std::string("{\"jsonrpc\": \"2.0\", \"id\": "));
+      say(std::string("[]"));
+      say(std::string("\xff\xfe not even text"));
+      answer(id, text_result("after the garbage"));
+      return true;
+    }
+    if (way_ == "huge") {
+      auto result = text_result(std::string(static_cast<std::size_t>(3) << 20, 'x'));
+      if (text == "small") result = text_result("small");
+      answer(id, std::move(result));
+      return true;
+    }
+    if (way_ == "asks") {
+      int request = 100;
+      for (const auto* method : {"ping", "roots/list", "sampling/createMessage"})
+        say(object{{"jsonrpc", "2.0"}, {"id", ++request}, {"method", method}});
+      std::string line;
+      for (int i = 0; i < 3 && std::getline(std::cin, line); ++i)
+        heard_ += (heard_.empty() ? "" : " ") + line;
+      answer(id, text_result(heard_));
+      return true;
+    }
+    if (way_ == "progress") {
+      const auto* about = botburrow::find_field(params, "_meta");
+      const auto* token = about ? botburrow::find_field(*about, "progressToken") : nullptr;
+      const int steps = std::atoi(text.c_str());
+      for (int i = 1; i <= steps; ++i) {
+        ::usleep(50'000);
+        notify("notifications/progress",
+               {{"progressToken", token ? *token : value()}, {"progress", i}, {"total", steps}});
+      }
+      answer(id, text_result("done"));
+      return true;
+    }
+    if (way_ == "changes" && !changed_) {
+      changed_ = true;
+      notify("notifications/tools/list_changed");
+    }
+    if (text == "what did you hear?") {
+      answer(id, text_result(notes_));
+      return true;
+    }
+    if (text == "fail") {
+      auto result = text_result("it did not work");
+      result["isError"] = true;
+      answer(id, std::move(result));
+      return true;
+    }
+    if (text == "refuse") {
+      refuse(id, -32602, "Unknown tool");
+      return true;
+    }
+    if (text.starts_with("$")) {
+      const char* value_of = std::getenv(text.c_str() + 1);
+      answer(id, text_result(value_of ? value_of : "(unset)"));
+      return true;
+    }
+    answer(id, text_result("echo: " + text));
+    return true;
+  }
+
+  std::string way_;
+  std::string heard_, notes_;
+  value last_slow_;
+  bool changed_ = false;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ::alarm(60);
+  return Server(argc > 1 ? argv[1] : "good").run();
+}
