@@ -210,7 +210,7 @@ class Drain final : public Chain {
                                        .runner_id = RunnerId("bench"),
                                        .status = "success"});
     Words words{"EVALSHA", complete_, "0", "1",    agent_, activation_, fence_,
-                "success", "0",       "",  result, "",     ""};
+                "success", "0",       "",  result, "",     "",          ""};
     words.insert(words.end(), claim.begin(), claim.end());
     net::append_command(out, words);
     return true;
