@@ -1,9 +1,9 @@
 // Anthropic's Messages API, streamed.
 #include "base/error.hpp"
 #include "base/json.hpp"
-#include "llm/sse.hpp"
 #include "llm/transcript.hpp"
 #include "llm/wire.hpp"
+#include "net/sse.hpp"
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -114,11 +114,11 @@ class AnthropicReader final : public AnswerReader {
 
   void feed(std::string_view bytes) override {
     if (events_ == 0 && raw_.size() < kRawMax) raw_ += bytes.substr(0, kRawMax - raw_.size());
-    sse_.feed(bytes, [this](const SseEvent& event) { take_event(event); });
+    sse_.feed(bytes, [this](const net::SseEvent& event) { take_event(event); });
   }
 
   void finish() override {
-    sse_.finish([this](const SseEvent& event) { take_event(event); });
+    sse_.finish([this](const net::SseEvent& event) { take_event(event); });
     if (events_ == 0) take_whole();
   }
 
@@ -169,7 +169,7 @@ class AnthropicReader final : public AnswerReader {
     std::string text;  // of text, or the JSON of a call's input
   };
 
-  void take_event(const SseEvent& event) {
+  void take_event(const net::SseEvent& event) {
     ++events_;
     const auto data = try_parse_json(event.data);
     if (!data || !data->is_object()) {
@@ -276,7 +276,7 @@ class AnthropicReader final : public AnswerReader {
 
   ToolNames names_;
   std::int64_t estimated_input_;
-  SseParser sse_;
+  net::SseParser sse_;
   std::string raw_;
   std::size_t events_ = 0;
   std::vector<Block> blocks_;

@@ -1,9 +1,9 @@
 // Ollama's own API: its OpenAI-style path cannot set the context window and cuts prompts silently.
 #include "base/error.hpp"
 #include "base/json.hpp"
-#include "llm/sse.hpp"
 #include "llm/transcript.hpp"
 #include "llm/wire.hpp"
+#include "net/sse.hpp"
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -134,7 +134,7 @@ class OllamaReader final : public AnswerReader {
   ToolNames names_;
   std::size_t first_call_;
   std::int64_t estimated_input_;
-  LineSplitter lines_;
+  net::LineSplitter lines_;
   ModelAnswer answer_;
   std::string done_reason_;
   bool done_ = false;

@@ -2,9 +2,9 @@
 // DeepSeek, vLLM, llama.cpp, proxies.
 #include "base/error.hpp"
 #include "base/json.hpp"
-#include "llm/sse.hpp"
 #include "llm/transcript.hpp"
 #include "llm/wire.hpp"
+#include "net/sse.hpp"
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -101,11 +101,11 @@ class OpenAiReader final : public AnswerReader {
 
   void feed(std::string_view bytes) override {
     if (events_ == 0 && raw_.size() < kRawMax) raw_ += bytes.substr(0, kRawMax - raw_.size());
-    sse_.feed(bytes, [this](const SseEvent& event) { take_event(event); });
+    sse_.feed(bytes, [this](const net::SseEvent& event) { take_event(event); });
   }
 
   void finish() override {
-    sse_.finish([this](const SseEvent& event) { take_event(event); });
+    sse_.finish([this](const net::SseEvent& event) { take_event(event); });
     if (events_ == 0) take_whole();
   }
 
@@ -143,7 +143,7 @@ class OpenAiReader final : public AnswerReader {
     json::value extra;
   };
 
-  void take_event(const SseEvent& event) {
+  void take_event(const net::SseEvent& event) {
     ++events_;
     if (event.data == "[DONE]") {
       done_ = true;
@@ -244,7 +244,7 @@ class OpenAiReader final : public AnswerReader {
   ToolNames names_;
   std::size_t first_call_;
   std::int64_t estimated_input_;
-  SseParser sse_;
+  net::SseParser sse_;
   std::string raw_;
   std::size_t events_ = 0;
   std::string text_, refusal_, finish_reason_;

@@ -35,10 +35,12 @@ class HttpConnection::Stream final : public ResponseStream {
       : connection_(connection), incoming_(incoming) {}
 
   Task<> write(std::string bytes) override {
+    BB_ASSERT(!instead_);
     std::string out;
     if (!head_sent_) {
       out = head();
       head_sent_ = true;
+      connection_.streaming_ = true;
     }
     if (incoming_.http_1_0) {
       out += bytes;
@@ -50,7 +52,13 @@ class HttpConnection::Stream final : public ResponseStream {
     if (!written) throw Error(errc::http_unavailable, "the peer of a streamed answer is gone");
   }
 
+  void answer(ServerResponse response) override {
+    BB_ASSERT(!head_sent_);
+    instead_ = std::move(response);
+  }
+
   bool head_sent() const { return head_sent_; }
+  std::optional<ServerResponse> take_instead() { return std::exchange(instead_, std::nullopt); }
 
   /// What ends a complete stream.
   std::string last_bytes() {
@@ -76,6 +84,7 @@ class HttpConnection::Stream final : public ResponseStream {
 
   HttpConnection& connection_;
   Incoming& incoming_;
+  std::optional<ServerResponse> instead_;
   bool head_sent_ = false;
 };
 
@@ -177,7 +186,6 @@ Task<bool> HttpConnection::serve_stream(Incoming& incoming, std::string body) {
   auto group = asio::experimental::make_parallel_group(
       asio::co_spawn(executor, cancellable(std::move(work)), asio::deferred),
       asio::co_spawn(executor, cancellable(peer_left()), asio::deferred));
-  streaming_ = true;
   auto [order, failure, instead, watch_failure] =
       co_await group.async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
   co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
@@ -210,7 +218,7 @@ Task<bool> HttpConnection::serve_stream(Incoming& incoming, std::string body) {
   co_return true;
 }
 
-/// Filters and handler of a stream; the answer instead of the stream, if a filter gives one.
+/// Filters and handler of a stream; the answer instead of the stream, if one of them gives one.
 Task<std::optional<ServerResponse>> HttpConnection::stream(const ServerRequest& request,
                                                            std::string body,
                                                            const ServerCore::Route& route,
@@ -218,8 +226,9 @@ Task<std::optional<ServerResponse>> HttpConnection::stream(const ServerRequest& 
   ServerRequest given = request;
   given.body = std::move(body);
   auto instead = filtered(given);
-  if (!instead) co_await route.stream(std::move(given), out);
-  co_return instead;
+  if (instead) co_return instead;
+  co_await route.stream(std::move(given), out);
+  co_return out.take_instead();
 }
 
 /// Returns once nobody waits for the answer any more, or stop_soon() ended a stream.

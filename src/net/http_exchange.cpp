@@ -218,6 +218,7 @@ bool Exchange::take_body(std::string_view piece) {
     return true;
   }
   try {
+    if (request.on_head && !std::exchange(head_told, true)) request.on_head(response.headers);
     stopped = !request.on_body(piece);
   } catch (...) {
     failure = std::current_exception();

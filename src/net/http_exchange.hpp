@@ -54,6 +54,7 @@ struct Exchange {
   curl_off_t bytes_uploaded = 0;
   Instant last_byte{};
   bool headers_complete = false;
+  bool head_told = false;
   bool sent = false;     // libcurl was about to write the request: it may have left
   bool stopped = false;  // on_body has enough
   bool done = false;

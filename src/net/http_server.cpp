@@ -200,6 +200,14 @@ void HttpServer::stream(std::string method, std::string path, std::string conten
                                        .content_type = std::move(content_type)});
 }
 
+void HttpServer::stream(std::string method, std::string path, std::string content_type,
+                        std::size_t body_bytes_max, StreamHandler handler) {
+  impl_->add_route(std::move(method), {.path = std::move(path),
+                                       .body_bytes_max = body_bytes_max,
+                                       .stream = std::move(handler),
+                                       .content_type = std::move(content_type)});
+}
+
 void HttpServer::before(std::function<std::optional<ServerResponse>(ServerRequest&)> filter) {
   impl_->core.before.push_back(std::move(filter));
 }

@@ -54,6 +54,9 @@ class ResponseStream {
   /// Sends the head with the first call (an empty text sends only that), then `bytes`. Throws
   /// Error{http_unavailable} when the peer is gone or takes nothing for `write_timeout`.
   virtual Task<> write(std::string bytes) = 0;
+  /// A whole answer takes the place of the stream, sent when the handler returns. Only before the
+  /// first write, and nothing is written after it.
+  virtual void answer(ServerResponse response) = 0;
 };
 
 /// Listens on one address and serves requests through a router.
@@ -95,9 +98,11 @@ class HttpServer {
   void route(std::string method, std::string path, Handler handler);
   void route(std::string method, std::string path, std::size_t body_bytes_max, Handler handler);
   /// Streams with `content_type` and status 200 until the handler returns. stop() cancels streams
-  /// at once: they have no end of their own.
+  /// that have begun at once: they have no end of their own.
   void stream(std::string method, std::string path, std::string content_type,
               StreamHandler handler);
+  void stream(std::string method, std::string path, std::string content_type,
+              std::size_t body_bytes_max, StreamHandler handler);
   /// Runs before every matched handler; may answer instead (authorization, rate limits).
   void before(std::function<std::optional<ServerResponse>(ServerRequest&)> filter);
   /// Runs on every answer before it is sent (headers).

@@ -296,6 +296,12 @@ TEST_F(HttpClientTest, PiecesAreHandedOverAsTheyCome) {
   server->start();
   std::vector<std::string> pieces;
   auto request = get(server->url() + "/events");
+  std::string type_when_it_began;
+  request.on_head = [&](const HttpHeaders& headers) {
+    EXPECT_TRUE(pieces.empty());
+    for (const auto& [name, value] : headers)
+      if (name == "content-type") type_when_it_began += value;
+  };
   request.on_body = [&](std::string_view piece) {
     pieces.emplace_back(piece);
     go.cancel();
@@ -305,6 +311,7 @@ TEST_F(HttpClientTest, PiecesAreHandedOverAsTheyCome) {
   EXPECT_EQ(answer.body, "");
   EXPECT_EQ(answer.header("content-type"), "text/event-stream");
   EXPECT_THAT(pieces, testing::ElementsAre("one", "two"));
+  EXPECT_EQ(type_when_it_began, "text/event-stream");
 }
 
 TEST_F(HttpClientTest, AReaderWhoHasEnoughEndsTheExchange) {

@@ -527,6 +527,26 @@ TEST_F(HttpServerTest, AStreamsErrorBeforeItsFirstWriteIsAnAnswer) {
   EXPECT_EQ(body_of(run_task(ioc, peer.read_all())), "1\r\nx\r\n");
 }
 
+TEST_F(HttpServerTest, AStreamMayTurnOutToBeAWholeAnswer) {
+  running.emplace(ioc);
+  running->server.stream("POST", "/either", "text/event-stream", 100,
+                         [](ServerRequest request, ResponseStream& out) -> Task<> {
+                           out.answer(ServerResponse::json(202, request.body));
+                           co_return;
+                         });
+  running->server.start();
+  RawPeer peer = connect();
+  for (int i = 0; i < 2; ++i) {
+    const auto response =
+        exchange(peer, "POST /either HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}");
+    EXPECT_THAT(response, AllOf(StartsWith("HTTP/1.1 202"), HasSubstr("application/json"),
+                                Not(HasSubstr("chunked"))));
+    EXPECT_EQ(body_of(response), "{}");
+  }
+  EXPECT_THAT(exchange(peer, "POST /either HTTP/1.1\r\nHost: x\r\nContent-Length: 101\r\n\r\n"),
+              StartsWith("HTTP/1.1 413"));
+}
+
 TEST_F(HttpServerTest, AReaderWhoTakesNothingLosesItsStream) {
   running.emplace(ioc, HttpServer::Options{.write_timeout = 80ms});
   std::string failure;

@@ -1,4 +1,4 @@
-#include "llm/sse.hpp"
+#include "net/sse.hpp"
 
 #include "base/error.hpp"
 
@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace botburrow::llm {
+namespace botburrow::net {
 namespace {
 
 using testing::ElementsAre;
@@ -35,6 +35,21 @@ TEST(Sse, ReadsEventsWithAllLineEndsAndCommentsAndAByteOrderMark) {
   }
 }
 
+TEST(Sse, RemembersWhereToGoOnAndWhen) {
+  SseParser parser;
+  const auto ignore = [](const SseEvent&) {};
+  EXPECT_EQ(parser.last_id(), "");
+  EXPECT_EQ(parser.retry(), std::nullopt);
+
+  parser.feed("id: 7\nretry: 1500\ndata: x\n\nid: 8\ndata: not whole", ignore);
+  EXPECT_EQ(parser.last_id(), "7");
+  EXPECT_EQ(parser.retry(), std::chrono::milliseconds(1500));
+
+  parser.feed("\n\nretry: soon\nretry: -1\nid\ndata: y\n\n", ignore);
+  EXPECT_EQ(parser.last_id(), "");
+  EXPECT_EQ(parser.retry(), std::chrono::milliseconds(1500));
+}
+
 TEST(Sse, AnEventWithoutDataIsNone) {
   EXPECT_THAT(events_of("event: ping\n\n: x\n\n", 3), ElementsAre());
 }
@@ -49,4 +64,4 @@ TEST(Sse, AnOversizedEventIsAProtocolError) {
 }
 
 }  // namespace
-}  // namespace botburrow::llm
+}  // namespace botburrow::net

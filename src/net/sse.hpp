@@ -1,11 +1,13 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
-namespace botburrow::llm {
+namespace botburrow::net {
 
 /// Cuts a byte stream into lines, whatever the pieces it comes in. Ends are `\n`, `\r\n` and `\r`.
 /// Throws Error{protocol} for a line over `line_bytes_max`.
@@ -31,9 +33,8 @@ struct SseEvent {
   std::string data;   ///< lines joined by `\n`
 };
 
-/// Server-sent events (the WHATWG framing), for any split of the bytes. Comments, ids and retry
-/// times are skipped; a leading byte order mark is too. Throws Error{protocol} for oversized
-/// events.
+/// Server-sent events (the WHATWG framing), for any split of the bytes. Comments and a leading byte
+/// order mark are skipped. Throws Error{protocol} for oversized events.
 class SseParser {
  public:
   using OnEvent = std::function<void(const SseEvent&)>;
@@ -44,15 +45,24 @@ class SseParser {
   /// The last event, where the stream ended without its blank line: some servers forget it.
   void finish(const OnEvent& on_event);
 
+  /// The id of the last event that had one: where to go on after a break. Empty: none.
+  const std::string& last_id() const { return last_id_; }
+  /// How long the peer asked to wait before coming back.
+  std::optional<std::chrono::milliseconds> retry() const { return retry_; }
+
  private:
   void take(std::string_view line, const OnEvent& on_event);
+  void take_retry(std::string_view digits);
   void dispatch(const OnEvent& on_event);
 
   LineSplitter lines_;
   std::size_t event_bytes_max_;
   SseEvent event_;
+  std::optional<std::string> id_;  // of the event being read
+  std::string last_id_;
+  std::optional<std::chrono::milliseconds> retry_;
   bool has_data_ = false;
   bool first_line_ = true;
 };
 
-}  // namespace botburrow::llm
+}  // namespace botburrow::net

@@ -1,10 +1,20 @@
-#include "llm/sse.hpp"
+#include "net/sse.hpp"
 
 #include "base/error.hpp"
 
 #include <fmt/format.h>
 
-namespace botburrow::llm {
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+namespace botburrow::net {
+namespace {
+
+constexpr std::size_t kIdBytesMax = 4096;
+constexpr std::int64_t kRetryMax = 3'600'000;
+
+}  // namespace
 
 void LineSplitter::append(std::string_view bytes) {
   if (line_.size() + bytes.size() > line_bytes_max_) {
@@ -69,12 +79,25 @@ void SseParser::take(std::string_view line, const OnEvent& on_event) {
     if (has_data_) event_.data.push_back('\n');
     event_.data += value;
     has_data_ = true;
+  } else if (field == "id" && value.find('\0') == std::string_view::npos) {
+    id_ = std::string(value.substr(0, kIdBytesMax));
+  } else if (field == "retry") {
+    take_retry(value);
   }
+}
+
+void SseParser::take_retry(std::string_view digits) {
+  std::int64_t milliseconds = 0;
+  const char* const end = digits.data() + digits.size();
+  const auto [stopped, fault] = std::from_chars(digits.data(), end, milliseconds);
+  if (fault != std::errc() || stopped != end || milliseconds < 0) return;
+  retry_ = std::chrono::milliseconds(std::min(milliseconds, kRetryMax));
 }
 
 void SseParser::dispatch(const OnEvent& on_event) {
   const SseEvent event = std::exchange(event_, {});
+  if (id_) last_id_ = *std::exchange(id_, {});
   if (std::exchange(has_data_, false)) on_event(event);
 }
 
-}  // namespace botburrow::llm
+}  // namespace botburrow::net
