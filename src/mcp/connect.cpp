@@ -84,4 +84,14 @@ Task<std::unique_ptr<Client>> connect_stdio(Launcher& launcher, LaunchSpec spec,
   throw Error(errc::internal, "a server was greeted twice without an end");
 }
 
+Task<std::unique_ptr<Client>> connect_http(net::HttpClient& http, HttpChannel::Options channel,
+                                           ClientOptions options, Deadline deadline, Log log) {
+  const auto executor = co_await asio::this_coro::executor;
+  auto way = std::make_unique<HttpChannel>(executor, http, std::move(channel), log);
+  auto client = std::make_unique<Client>(std::move(way), std::move(options), log);
+  auto started = co_await greet(std::move(client), Client::Greeting::any, deadline);
+  if (started.failure) std::rethrow_exception(started.failure);
+  co_return std::move(started.client);
+}
+
 }  // namespace botburrow::mcp

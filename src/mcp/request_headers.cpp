@@ -1,7 +1,6 @@
 #include "mcp/request_headers.hpp"
 
 #include "base/hash.hpp"
-#include "mcp/revisions.hpp"
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -159,8 +158,8 @@ net::HttpHeaders param_headers(const json::value& input_schema, const json::obje
 }
 
 net::HttpHeaders standard_headers(std::string_view method, const json::object& params) {
-  net::HttpHeaders headers{{"MCP-Protocol-Version", std::string(kModern)},
-                           {"Mcp-Method", header_value(method)}};
+  net::HttpHeaders headers;
+  if (!method.empty()) headers.emplace_back("Mcp-Method", header_value(method));
   const json::value value(params);
   const auto name = method == "resources/read" ? string_field(value, "uri")
                     : method == "tools/call" || method == "prompts/get"

@@ -38,7 +38,7 @@ std::optional<std::string> mirrored_value(const MirroredParam& param,
 
 /// `Mcp-Param-*` of a call.
 net::HttpHeaders param_headers(const json::value& input_schema, const json::object& arguments);
-/// `MCP-Protocol-Version`, `Mcp-Method`, `Mcp-Name` of a request.
+/// `Mcp-Method` and `Mcp-Name` of a message.
 net::HttpHeaders standard_headers(std::string_view method, const json::object& params);
 
 }  // namespace botburrow::mcp

@@ -77,13 +77,10 @@ TEST(ParamHeaders, AnnotationsThatMustNotBeAreFaults) {
 }
 
 TEST(StandardHeaders, NameMethodAndTarget) {
-  EXPECT_THAT(
-      standard_headers("tools/list", {}),
-      ElementsAre(Pair("MCP-Protocol-Version", "2026-07-28"), Pair("Mcp-Method", "tools/list")));
+  EXPECT_THAT(standard_headers("tools/list", {}), ElementsAre(Pair("Mcp-Method", "tools/list")));
   EXPECT_THAT(
       standard_headers("tools/call", {{"name", "grüßen"}}),
-      ElementsAre(Pair("MCP-Protocol-Version", "2026-07-28"), Pair("Mcp-Method", "tools/call"),
-                  Pair("Mcp-Name", "=?base64?Z3LDvMOfZW4=?=")));
+      ElementsAre(Pair("Mcp-Method", "tools/call"), Pair("Mcp-Name", "=?base64?Z3LDvMOfZW4=?=")));
 }
 
 }  // namespace
