@@ -44,6 +44,8 @@ std::string_view name_of(Kind kind) {
 }
 
 json::object to_json_object(const WriteOutcome& outcome) {
+  if (outcome.done && !outcome.output.empty())
+    return {{"output", outcome.output}, {"is_error", outcome.output_is_error}};
   if (outcome.done) return {{"id", outcome.id}, {"notification_read", outcome.notification_read}};
   if (outcome.not_sent) return {{"not_sent", true}};
   const auto refusal = outcome.refusal.value_or(WriteRefusal{});
@@ -63,7 +65,9 @@ WriteOutcome outcome_from_json(const json::object& fields) {
   }
   return {.done = true,
           .id = string_field(value, "id").value_or(""),
-          .notification_read = bool_field(value, "notification_read").value_or(false)};
+          .notification_read = bool_field(value, "notification_read").value_or(false),
+          .output = string_field(value, "output").value_or(""),
+          .output_is_error = bool_field(value, "is_error").value_or(false)};
 }
 
 }  // namespace botburrow::tools

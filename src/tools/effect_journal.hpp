@@ -33,6 +33,8 @@ struct WriteOutcome {
   bool notification_read = false;
   std::optional<WriteRefusal> refusal;  ///< set unless done
   bool not_sent = false;                ///< only in journals: it never left, and is to be made anew
+  std::string output;  ///< of a tool that is not the Hub's: what the model was told
+  bool output_is_error = false;
 
   static WriteOutcome refused(WriteRefusal why) { return {.refusal = std::move(why)}; }
 };

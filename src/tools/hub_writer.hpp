@@ -68,6 +68,8 @@ class HubWriter {
   Task<WriteOutcome> comment(std::string target, std::string content, Deadline deadline);
   Task<WriteOutcome> post(hubapi::NewPost post, Deadline deadline);
 
+  /// What writes belong to now: `n:<notification id>` or `w:<work id>`.
+  const std::string& scope() const { return scope_; }
   /// A comment of this scope went to the notification's own thread.
   bool replied() const { return replied_; }
   const std::string& reply_id() const { return reply_id_; }
