@@ -1,6 +1,7 @@
 #include "agent/activation.hpp"
 
 #include "agent/run_context.hpp"
+#include "base/cleanup.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "tools/hub_tools.hpp"
@@ -21,6 +22,7 @@ constexpr std::chrono::seconds kHubAway{5};
 constexpr std::chrono::seconds kHubAwayMax{600};
 constexpr std::chrono::seconds kHubRefusesKey{30};
 constexpr std::chrono::seconds kPausedHoldOff{60};
+constexpr std::chrono::seconds kMcpAway{60};
 constexpr std::size_t kReasonBytes = 500;
 
 Ending hub_away(const Error& error) {
@@ -39,6 +41,9 @@ Ending ending_of(const Error& error, const Log& log) {
   switch (error.code()) {
     case errc::stale_fence:
       return Ending::abandoned(error.message());
+    case errc::mcp_unavailable:
+      // A server that the agent requires is away: not the agent's fault, and waiting may help.
+      return Ending::skipped(error.message(), kMcpAway);
     case errc::budget_exceeded:
       return Ending::over_budget(error.message());
     case errc::journal_full:
@@ -228,6 +233,7 @@ Task<Ending> Activation::work(Deadline deadline) {
   for (auto& tool : tools::make_hub_tools(services_.hub, writer, claim_.item.agent_id, grants)) {
     toolbox.add(std::move(tool));
   }
+  const auto mcp = mcp_session(*definition, grants, writer);
   RunContext context{.services = services_,
                      .settings = settings_,
                      .claim = claim_,
@@ -239,10 +245,31 @@ Task<Ending> Activation::work(Deadline deadline) {
                      .journal = journal_,
                      .tally = tally_,
                      .deadline = deadline,
-                     .log = log_};
-  if (claim_.item.task_type == queue::TaskType::discovery)
-    co_return co_await run_discovery(context);
-  co_return co_await run_inbox(context);
+                     .log = log_,
+                     .mcp = mcp.get()};
+  auto run = claim_.item.task_type == queue::TaskType::discovery ? run_discovery(context)
+                                                                 : run_inbox(context);
+  if (!mcp) co_return co_await std::move(run);
+  co_return co_await with_cleanup<Ending>(std::move(run), [&mcp] { return mcp->stop(); });
+}
+
+std::unique_ptr<tools::McpSession> Activation::mcp_session(
+    const definitions::AgentDefinition& definition, const definitions::GrantSet& grants,
+    const tools::HubWriter& writer) {
+  const auto& servers = definition.capabilities.mcp_servers;
+  if (!services_.mcp || servers.empty()) return nullptr;
+  return std::make_unique<tools::McpSession>(
+      *services_.mcp, tools::McpGround{.launcher = services_.mcp_launcher},
+      tools::McpSession::Agent{.id = claim_.item.agent_id,
+                               .name = definition.name,
+                               .grants = grants,
+                               .servers = servers},
+      tools::McpCalls{.journal = journal_,
+                      .may_write = hooks_.may_write,
+                      .scope = [&writer] { return writer.scope(); },
+                      .agent_id = claim_.item.agent_id.str(),
+                      .metrics = services_.metrics},
+      log_);
 }
 
 }  // namespace botburrow::agent

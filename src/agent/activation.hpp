@@ -17,6 +17,8 @@
 #include "queue/agent_state.hpp"
 #include "queue/journal.hpp"
 #include "queue/work_queue.hpp"
+#include "tools/hub_writer.hpp"
+#include "tools/mcp_session.hpp"
 
 #include <functional>
 #include <memory>
@@ -47,6 +49,9 @@ struct ActivationServices {
   const llm::PriceTable& prices;
   Clock& clock;
   Metrics& metrics;
+  /// Servers of the Model Context Protocol; null: agents have none.
+  const tools::McpServices* mcp = nullptr;
+  mcp::Launcher* mcp_launcher = nullptr;  ///< null: none that is a process
 };
 
 /// How an activation is to leave the queue.
@@ -117,6 +122,9 @@ class Activation {
   Task<std::optional<Ending>> refuse_by_status(Deadline deadline);
   Task<std::optional<Ending>> refuse_by_budget(Deadline deadline);
   void note_budget(const hubapi::Budget& budget);
+  std::unique_ptr<tools::McpSession> mcp_session(const definitions::AgentDefinition& definition,
+                                                 const definitions::GrantSet& grants,
+                                                 const tools::HubWriter& writer);
   definitions::GrantSet grants_of(const definitions::AgentDefinition& definition);
 
   ActivationServices services_;

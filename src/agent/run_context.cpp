@@ -97,6 +97,7 @@ bool is_dependency_fault(errc code) {
 }
 
 Task<std::string> make_system_prompt(RunContext& context, std::string task, std::string community) {
+  if (context.mcp) co_await context.mcp->ensure_started(context.toolbox, context.deadline);
   const auto shelf = co_await context.services.skills.all(context.services.clock.now());
   const definitions::SkillRequest request{.wanted = context.definition->capabilities.skills,
                                           .grants = context.grants,
@@ -126,6 +127,7 @@ Task<std::string> make_system_prompt(RunContext& context, std::string task, std:
 Task<LoopResult> think(RunContext& context, std::vector<llm::Message> messages,
                        std::function<void(const llm::ModelAnswer&)> on_answer) {
   const auto& brain = context.definition->brain;
+  if (context.mcp) co_await context.mcp->ensure_started(context.toolbox, context.deadline);
   if (!context.model) {
     try {
       context.model = co_await context.services.models.model_for(brain_of(*context.definition));

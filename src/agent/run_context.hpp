@@ -26,6 +26,8 @@ struct RunContext {
   Tally& tally;
   Deadline deadline;
   Log log;
+  /// Null: none. Started by the first run: an agent that only skips needs no server.
+  tools::McpSession* mcp = nullptr;
   /// Null until the first run needs it: an agent that only skips needs no key.
   std::shared_ptr<llm::Model> model = nullptr;
 

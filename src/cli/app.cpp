@@ -10,6 +10,7 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -86,6 +87,18 @@ std::string parse_fault(const CLI::App* app, const CLI::ParseError& error) {
   return error.what();
 }
 
+/// The words behind `--` of a command that runs another belong to that one, flags and all: the
+/// parser would look for its own among them.
+void cut_command(Context& context, int& argc, char** argv) {
+  const std::vector<std::string_view> words(argv, argv + argc);
+  const bool runs_another =
+      argc > 2 && words[1] == "mcp" && (words[2] == "tools" || words[2] == "call");
+  const auto dashes = std::find(words.begin(), words.end(), "--");
+  if (!runs_another || dashes == words.end()) return;
+  context.command.assign(dashes + 1, words.end());
+  argc = static_cast<int>(dashes - words.begin());
+}
+
 int parse_and_run(CLI::App& app, Context& context, int argc, char** argv) {
   try {
     app.parse(argc, argv);
@@ -144,6 +157,7 @@ std::unique_ptr<CLI::App> make_app(Context& context) {
   add_coordinator(*app, context);
   add_runner(*app, context);
   add_hub(*app, context);
+  add_mcp(*app, context);
   add_validate(*app, context);
   add_config(*app, context);
   add_bench(*app, context);
@@ -158,6 +172,7 @@ int run(int argc, char** argv) {
   try {
     Context context{.environment = Environment::of_process(), .run = {}};
     const auto app = make_app(context);
+    cut_command(context, argc, argv);
     return finish_output(parse_and_run(*app, context, argc, argv));
   } catch (...) {
     return report_failure(std::current_exception());

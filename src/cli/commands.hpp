@@ -18,6 +18,8 @@ namespace botburrow::cli {
 /// so that no command runs inside the parser.
 struct Context {
   Environment environment;
+  /// What stood behind `--` on the line of a command that runs another (`mcp tools`, `mcp call`).
+  std::vector<std::string> command;
   /// Set by the subcommand that was named; its result is the exit code.
   std::function<int()> run;
 };
@@ -76,6 +78,10 @@ void add_agents_state(CLI::App& app, Context& context);
 void add_why(CLI::App& app, Context& context);
 /// `hub` with post, reply, thread, inbox, agents, and the server.
 void add_hub(CLI::App& app, Context& context);
+/// `mcp` with tools, call, approve and hub.
+void add_mcp(CLI::App& app, Context& context);
+void add_mcp_approve(CLI::App& mcp, Context& context);
+void add_mcp_hub(CLI::App& mcp, Context& context);
 void add_config(CLI::App& app, Context& context);
 void add_validate(CLI::App& app, Context& context);
 void add_completion(CLI::App& app, Context& context);

@@ -130,6 +130,61 @@ ModelParts::ModelParts(const Ground& g, Metrics& metrics)
       prices(price_table(g.settings)),
       models(provider_settings(g.environment, g.settings), http, g.random, g.log, &metrics) {}
 
+namespace {
+
+tools::McpRegistry mcp_registry(const Settings& settings) {
+  auto registry = tools::load_mcp_registry(settings.text("MCP_SERVERS_FILE"));
+  const auto commands = settings.family("MCP_*_COMMAND");
+  const auto entries = registry.entries();
+  for (auto [name, entry] : entries) {
+    std::string star = name;
+    std::ranges::transform(star, star.begin(), [](char c) {
+      if (c >= 'a' && c <= 'z') return static_cast<char>(c - 32);
+      return c == '-' ? '_' : c;
+    });
+    const auto command = commands.find(star);
+    if (command == commands.end() || entry.argv.empty()) continue;
+    entry.argv.front() = command->second;
+    registry.set(std::move(entry));
+  }
+  return registry;
+}
+
+tools::McpSettings mcp_settings(const Settings& settings) {
+  return {
+      .start_max = settings.seconds("MCP_START_TIMEOUT"),
+      .times = {.quiet_max = settings.seconds("MCP_TIMEOUT"),
+                .total_max = settings.seconds("MCP_CALL_MAX")},
+      .restarts_max = static_cast<int>(settings.integer("MCP_RESTARTS")),
+      .message_bytes_max = static_cast<std::size_t>(settings.integer("MCP_OUTPUT_LIMIT_KB")) * 1024,
+      .version = std::string(version()),
+      .own = {.commands_allowed = settings.list("MCP_COMMAND_ALLOW"),
+              .variables_allowed = settings.list("AGENT_KEY_ENV_ALLOW")}};
+}
+
+}  // namespace
+
+McpParts::McpParts(const Ground& g, net::Redis& redis, BlockingPool& pool, Metrics& metrics)
+    : http(g.executor, client_options(256)),
+      registry(mcp_registry(g.settings)),
+      settings(mcp_settings(g.settings)),
+      trust(redis),
+      services{.registry = registry,
+               .settings = settings,
+               .http = http,
+               .trust = trust,
+               .pool = pool,
+               .clock = g.clock,
+               .metrics = metrics,
+               .credential = [&environment = g.environment,
+                              &settings = g.settings](const std::string& name) {
+                 const auto* spec = find_setting(name);
+                 const bool ours =
+                     spec && (spec->services & services_of_program(settings.program())) != 0;
+                 if (ours && spec->secret) return settings.secret(name);
+                 return Secret(environment.variable(name).value_or(""));
+               }} {}
+
 definitions::ParseOptions parse_options(const Settings& settings) {
   definitions::ParseOptions options;
   options.strict = settings.boolean("STRICT_AGENT_CONFIG");

@@ -14,6 +14,7 @@
 #include "hubapi/client.hpp"
 #include "llm/prices.hpp"
 #include "llm/providers.hpp"
+#include "mcp/redis_trust.hpp"
 #include "net/http_client.hpp"
 #include "net/redis.hpp"
 #include "queue/heartbeats.hpp"
@@ -21,6 +22,7 @@
 #include "queue/redis_agent_state.hpp"
 #include "queue/redis_journal.hpp"
 #include "queue/redis_work_queue.hpp"
+#include "tools/mcp_session.hpp"
 
 #include <memory>
 #include <string>
@@ -97,6 +99,17 @@ class ModelParts {
   net::HttpClient http;
   llm::PriceTable prices;
   llm::ConfiguredModels models;
+};
+
+/// MCP servers by the operator's registry. Reads the file: throws Error{bad_input}.
+class McpParts {
+ public:
+  McpParts(const Ground& ground, net::Redis& redis, BlockingPool& pool, Metrics& metrics);
+  net::HttpClient http;
+  tools::McpRegistry registry;
+  tools::McpSettings settings;
+  mcp::RedisTrust trust;
+  tools::McpServices services;
 };
 
 /// What activations are told by the settings. Reads the policy file: throws Error{bad_input}.

@@ -37,6 +37,7 @@ struct ActivationParts {
         definitions(ground, place.data_folder.empty() ? "" : place.data_folder + "/definitions",
                     queue.commands, metrics),
         models(ground, metrics),
+        mcp(ground, queue.commands, definitions.pool, metrics),
         skills(definitions.catalog),
         settings(activation_settings(
             ground.settings,
@@ -50,12 +51,16 @@ struct ActivationParts {
                  .models = models.models,
                  .prices = models.prices,
                  .clock = ground.clock,
-                 .metrics = metrics} {}
+                 .metrics = metrics,
+                 .mcp = &mcp.services,
+                 // Servers that are processes run in a sandbox or not at all.
+                 .mcp_launcher = nullptr} {}
 
   QueueParts queue;
   HubParts hub;
   DefinitionParts definitions;
   ModelParts models;
+  McpParts mcp;
   agent::SkillShelf skills;
   agent::ActivationSettings settings;
   agent::ActivationServices services;

@@ -250,7 +250,10 @@ Task<Message> StdioChannel::exchange(Exchange request) {
     if (waiter.answer) co_return *std::move(waiter.answer);
     if (waiter.failure) std::rethrow_exception(waiter.failure);
     if (waiter.clock.over(BootClock::now())) {
-      throw Error(errc::timeout, fmt::format("no answer to {} in time", request.method),
+      const bool call = request.method == "tools/call";
+      throw Error(errc::timeout,
+                  fmt::format("no answer to {} in time ({})", request.method,
+                              call ? "MCP_TIMEOUT, MCP_CALL_MAX" : "MCP_START_TIMEOUT"),
                   Retry::after_backoff);
     }
     waiter.wake.expires_after(Deadline::at(waiter.clock.end()).left());

@@ -139,7 +139,8 @@ Task<std::unique_ptr<mcp::Client>> McpServer::connect(Deadline deadline) {
   }
   if (!ground_.launcher) {
     throw Error(errc::mcp_unavailable,
-                "processes of MCP servers are off here: there is no sandbox for them");
+                "processes of MCP servers are off here, because there is no sandbox for them; "
+                "give the server a url in MCP_SERVERS_FILE");
   }
   co_await check_pin();
   auto spec = co_await launch_spec();
