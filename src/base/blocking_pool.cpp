@@ -21,10 +21,11 @@ std::exception_ptr aborted() {
   return std::make_exception_ptr(boost::system::system_error(asio::error::operation_aborted));
 }
 
-std::exception_ptr failure_of(std::move_only_function<void()>& call, bool dropped) {
+std::exception_ptr failure_of(std::move_only_function<void(const BlockingPool::Stopped&)>& call,
+                              const BlockingPool::Stopped& dropped) {
   if (dropped) return aborted();
   try {
-    call();
+    call(dropped);
   } catch (...) {
     return std::current_exception();
   }
@@ -48,7 +49,8 @@ void resume(Waiter<Handler>& waiter, std::exception_ptr failure) {
 
 // Not a coroutine on the pool: a cancellation would reach into its state from another thread. Only
 // the flag crosses; the waiter's handler is touched on the caller's executor alone.
-Task<> BlockingPool::on_pool(std::move_only_function<void()> call, OnCancel on_cancel) {
+Task<> BlockingPool::on_pool(std::move_only_function<void(const Stopped&)> call,
+                             OnCancel on_cancel) {
   const auto executor = co_await asio::this_coro::executor;
   const auto start = [&](auto handler) {
     using Waiter = Waiter<decltype(handler)>;
