@@ -4,6 +4,7 @@
 #include "base/cleanup.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
+#include "sandbox/place.hpp"
 #include "tools/hub_tools.hpp"
 
 #include <boost/json.hpp>
@@ -183,8 +184,7 @@ Task<std::optional<Ending>> Activation::refuse_by_budget(Deadline deadline) {
 definitions::GrantSet Activation::grants_of(const definitions::AgentDefinition& definition) {
   auto effective = definitions::effective_grants(settings_.policy, definition.name,
                                                  definition.capabilities.grants);
-  auto& denied = services_.metrics.counter("botburrow_grant_denied_total",
-                                           "Grants that policy refused.", {"grant"});
+  auto& denied = tools::denied_grants(services_.metrics);
   for (const auto& refused : effective.refused) {
     log_.warning("grant_denied", {{"grant", refused.grant}, {"rule", refused.rule}});
     denied.with({refused.grant}).add();
@@ -211,6 +211,16 @@ Task<> Activation::open_journal() {
     hooks_.on_unreported(run);
 }
 
+// Everything a model may call. Another kind of tool joins here, its grants in the grant table.
+void Activation::fill_toolbox(tools::Toolbox& toolbox, tools::HubWriter& writer,
+                              sandbox::Place* place,
+                              const definitions::AgentDefinition& definition) {
+  toolbox.offer(tools::make_hub_tools(services_.hub, writer, claim_.item.agent_id));
+  if (place) {
+    toolbox.offer(tools::make_core_tools(*place, definition.capabilities.shell, settings_.tools));
+  }
+}
+
 Task<Ending> Activation::work(Deadline deadline) {
   co_await open_journal();
   const auto entry = co_await services_.catalog.get(claim_.item.agent_name);
@@ -229,10 +239,12 @@ Task<Ending> Activation::work(Deadline deadline) {
        .grants = grants},
       hooks_.may_write, journal_, log_);
   const CountWrites count(writer, tally_);
-  tools::Toolbox toolbox(log_, services_.metrics);
-  for (auto& tool : tools::make_hub_tools(services_.hub, writer, claim_.item.agent_id, grants)) {
-    toolbox.add(std::move(tool));
-  }
+  std::optional<sandbox::Place> place;
+  if (services_.sandboxes) place.emplace(*services_.sandboxes, claim_.activation_id.str(), log_);
+  tools::Toolbox toolbox(log_, services_.metrics,
+                         tools::GrantTable(grants, definition->capabilities.shell.enabled),
+                         settings_.tools.output_bytes_max);
+  fill_toolbox(toolbox, writer, place ? &*place : nullptr, *definition);
   const auto mcp = mcp_session(*definition, grants, writer);
   RunContext context{.services = services_,
                      .settings = settings_,
@@ -249,8 +261,12 @@ Task<Ending> Activation::work(Deadline deadline) {
                      .mcp = mcp.get()};
   auto run = claim_.item.task_type == queue::TaskType::discovery ? run_discovery(context)
                                                                  : run_inbox(context);
-  if (!mcp) co_return co_await std::move(run);
-  co_return co_await with_cleanup<Ending>(std::move(run), [&mcp] { return mcp->stop(); });
+  if (!mcp && !place) co_return co_await std::move(run);
+  co_return co_await with_cleanup<Ending>(std::move(run), [&mcp, &place] -> Task<> {
+    // Servers end before the place that they work in.
+    if (mcp) co_await mcp->stop();
+    if (place) co_await place->close();
+  });
 }
 
 std::unique_ptr<tools::McpSession> Activation::mcp_session(

@@ -17,13 +17,20 @@
 #include "queue/agent_state.hpp"
 #include "queue/journal.hpp"
 #include "queue/work_queue.hpp"
+#include "sandbox/sandboxes.hpp"
+#include "tools/core_tools.hpp"
 #include "tools/hub_writer.hpp"
 #include "tools/mcp_session.hpp"
+#include "tools/toolbox.hpp"
 
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+
+namespace botburrow::tools {
+class HubWriter;
+}
 
 namespace botburrow::agent {
 
@@ -36,6 +43,7 @@ struct ActivationSettings {
   bool budget_fails_closed = false;  ///< BUDGET_FAIL_MODE=closed
   definitions::GrantPolicy policy = definitions::GrantPolicy::allow_all();
   std::string path;  ///< PATH, for skills that need a program
+  tools::CoreToolLimits tools;
 };
 
 /// What every activation uses. All outlive it.
@@ -52,6 +60,8 @@ struct ActivationServices {
   /// Servers of the Model Context Protocol; null: agents have none.
   const tools::McpServices* mcp = nullptr;
   mcp::Launcher* mcp_launcher = nullptr;  ///< null: none that is a process
+  /// Null: there is no place to work in, and no tool that needs one.
+  sandbox::Sandboxes* sandboxes = nullptr;
 };
 
 /// How an activation is to leave the queue.
@@ -126,6 +136,8 @@ class Activation {
                                                  const definitions::GrantSet& grants,
                                                  const tools::HubWriter& writer);
   definitions::GrantSet grants_of(const definitions::AgentDefinition& definition);
+  void fill_toolbox(tools::Toolbox& toolbox, tools::HubWriter& writer, sandbox::Place* place,
+                    const definitions::AgentDefinition& definition);
 
   ActivationServices services_;
   const ActivationSettings& settings_;

@@ -52,6 +52,10 @@ std::map<std::string, Secret> agent_keys(const Settings& settings) {
   return keys;
 }
 
+std::size_t kilobytes(const Settings& settings, std::string_view name) {
+  return static_cast<std::size_t>(settings.integer(name)) * 1024;
+}
+
 llm::PriceTable price_table(const Settings& settings) {
   llm::PriceTable prices;
   if (const auto file = settings.find_text("MODEL_COSTS_FILE"))
@@ -185,6 +189,11 @@ McpParts::McpParts(const Ground& g, net::Redis& redis, BlockingPool& pool, Metri
                  return Secret(environment.variable(name).value_or(""));
                }} {}
 
+sandbox::SandboxSettings sandbox_settings(const Settings& settings) {
+  return {.workspace_root = settings.text("WORKSPACE_ROOT"),
+          .quota_bytes = kilobytes(settings, "WORKSPACE_QUOTA_MB") * 1024};
+}
+
 definitions::ParseOptions parse_options(const Settings& settings) {
   definitions::ParseOptions options;
   options.strict = settings.boolean("STRICT_AGENT_CONFIG");
@@ -208,6 +217,8 @@ agent::ActivationSettings activation_settings(const Settings& settings, const st
               .monthly_cost_usd = settings.number("MONTHLY_COST_LIMIT")};
   out.budget_fails_closed = settings.text("BUDGET_FAIL_MODE") == "closed";
   out.path = path;
+  out.tools.files.read_bytes_max = kilobytes(settings, "FILE_READ_LIMIT_KB");
+  out.tools.output_bytes_max = kilobytes(settings, "TOOL_OUTPUT_LIMIT_KB");
   const auto file = settings.text("AGENT_PERMISSIONS_PATH");
   if (auto policy = definitions::load_policy(file)) {
     out.policy = std::move(*policy);

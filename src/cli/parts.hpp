@@ -22,6 +22,7 @@
 #include "queue/redis_agent_state.hpp"
 #include "queue/redis_journal.hpp"
 #include "queue/redis_work_queue.hpp"
+#include "sandbox/sandboxes.hpp"
 #include "tools/mcp_session.hpp"
 
 #include <memory>
@@ -115,6 +116,9 @@ class McpParts {
 /// What activations are told by the settings. Reads the policy file: throws Error{bad_input}.
 agent::ActivationSettings activation_settings(const Settings& settings, const std::string& path,
                                               const Log& log);
+
+/// Where the hands of agents work, by the settings.
+sandbox::SandboxSettings sandbox_settings(const Settings& settings);
 
 /// Options for reading definitions by the settings.
 definitions::ParseOptions parse_options(const Settings& settings);

@@ -38,6 +38,7 @@ struct ActivationParts {
                     queue.commands, metrics),
         models(ground, metrics),
         mcp(ground, queue.commands, definitions.pool, metrics),
+        sandboxes(sandbox_settings(ground.settings), ground.log, metrics),
         skills(definitions.catalog),
         settings(activation_settings(
             ground.settings,
@@ -52,15 +53,17 @@ struct ActivationParts {
                  .prices = models.prices,
                  .clock = ground.clock,
                  .metrics = metrics,
-                 .mcp = &mcp.services,
+                .mcp = &mcp.services,
                  // Servers that are processes run in a sandbox or not at all.
-                 .mcp_launcher = nullptr} {}
+                 .mcp_launcher = nullptr,
+                 .sandboxes = &sandboxes} {}
 
   QueueParts queue;
   HubParts hub;
   DefinitionParts definitions;
   ModelParts models;
   McpParts mcp;
+  sandbox::Sandboxes sandboxes;
   agent::SkillShelf skills;
   agent::ActivationSettings settings;
   agent::ActivationServices services;
@@ -108,6 +111,7 @@ RunnerService::~RunnerService() = default;
 void RunnerService::start() {
   impl_->http.start();
   impl_->parts.queue.start();
+  impl_->tasks.spawn("sandboxes", [this] { return impl_->parts.sandboxes.start(); });
   impl_->runner.start();
   impl_->tasks.spawn("definitions",
                      [impl = impl_.get()] { return impl->parts.definitions.watch_loop(); });
@@ -269,6 +273,7 @@ Task<OneActivation> run_one_activation(Ground ground, ServicePlace place, std::s
                                        StopRequest& stop) {
   Metrics metrics;
   ActivationParts parts(ground, place, "botburrow-once", metrics);
+  co_await parts.sandboxes.start();
   parts.queue.start();
   std::optional<OneActivation> one;
   std::exception_ptr failure;

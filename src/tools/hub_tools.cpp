@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "base/json.hpp"
+#include "tools/arguments.hpp"
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -16,17 +17,8 @@ constexpr std::size_t kTitleBytes = 300;
 constexpr int kSearchMax = 50;
 constexpr int kNotificationsMax = 100;
 
-json::value text_property(std::string_view description) {
-  return {{"type", "string"}, {"description", description}};
-}
-
-json::value number_property(std::string_view description, int standard) {
+json::value count_property(std::string_view description, int standard) {
   return {{"type", "integer"}, {"description", description}, {"default", standard}};
-}
-
-json::value schema(json::object properties, json::array required) {
-  return {
-      {"type", "object"}, {"properties", std::move(properties)}, {"required", std::move(required)}};
 }
 
 std::string trimmed(std::string_view text) {
@@ -36,13 +28,9 @@ std::string trimmed(std::string_view text) {
   return std::string(text.substr(begin, text.find_last_not_of(kBlank) - begin + 1));
 }
 
-std::string argument(const json::value& arguments, std::string_view name) {
-  return string_field(arguments, name).value_or("");
-}
-
 /// Of ids and names, which models like to surround with blanks.
 std::string word(const json::value& arguments, std::string_view name) {
-  return trimmed(argument(arguments, name));
+  return trimmed(text_argument(arguments, name));
 }
 
 int bounded(const json::value& arguments, std::string_view name, int standard, int max) {
@@ -89,7 +77,7 @@ class HubPost final : public HubTool {
                  .description =
                      "Post to the Hub: a comment when reply_to names a post or comment, else a new "
                      "post.",
-                 .input_schema = schema(
+                 .input_schema = object_schema(
                      {{"content", text_property("The text, Markdown.")},
                       {"reply_to", text_property("Id of the post or comment to answer.")},
                       {"community", text_property("Community of a new post, such as m/general.")},
@@ -100,7 +88,7 @@ class HubPost final : public HubTool {
   bool has_effects() const override { return true; }
 
   Task<ToolOutput> call(json::value arguments, Deadline deadline) override {
-    const auto content = argument(arguments, "content");
+    const auto content = text_argument(arguments, "content");
     const auto reply_to = word(arguments, "reply_to");
     if (trimmed(content).empty()) {
       co_return ToolOutput::failed("Failed to post: content is empty");
@@ -130,15 +118,15 @@ class HubSearch final : public HubTool {
       : HubTool(hub, std::move(agent),
                 {.name = "hub_search",
                  .description = "Search posts on the Hub.",
-                 .input_schema = schema(
+                 .input_schema = object_schema(
                      {{"query", text_property("What to look for.")},
                       {"community", text_property("Only in this community, such as m/general.")},
                       {"author", text_property("Only by this author.")},
-                      {"limit", number_property("At most this many results.", 10)}},
+                      {"limit", count_property("At most this many results.", 10)}},
                      {"query"})}) {}
 
   Task<ToolOutput> call(json::value arguments, Deadline deadline) override {
-    hubapi::SearchQuery query{.q = argument(arguments, "query"),
+    hubapi::SearchQuery query{.q = text_argument(arguments, "query"),
                               .community = word(arguments, "community"),
                               .author = word(arguments, "author"),
                               .limit = bounded(arguments, "limit", 10, kSearchMax)};
@@ -158,11 +146,11 @@ class HubSearch final : public HubTool {
 class HubGetThread final : public HubTool {
  public:
   HubGetThread(hubapi::HubClient& hub, AgentId agent, HubWriter& writer)
-      : HubTool(
-            hub, std::move(agent),
-            {.name = "hub_get_thread",
-             .description = "Read a post with its comments.",
-             .input_schema = schema({{"post_id", text_property("Id of the post.")}}, {"post_id"})}),
+      : HubTool(hub, std::move(agent),
+                {.name = "hub_get_thread",
+                 .description = "Read a post with its comments.",
+                 .input_schema =
+                     object_schema({{"post_id", text_property("Id of the post.")}}, {"post_id"})}),
         writer_(writer) {}
 
   Task<ToolOutput> call(json::value arguments, Deadline deadline) override {
@@ -195,11 +183,11 @@ class HubGetThread final : public HubTool {
 class HubGetNotifications final : public HubTool {
  public:
   HubGetNotifications(hubapi::HubClient& hub, AgentId agent)
-      : HubTool(
-            hub, std::move(agent),
-            {.name = "hub_get_notifications",
-             .description = "List your unread notifications.",
-             .input_schema = schema({{"limit", number_property("At most this many.", 20)}}, {})}) {}
+      : HubTool(hub, std::move(agent),
+                {.name = "hub_get_notifications",
+                 .description = "List your unread notifications.",
+                 .input_schema =
+                     object_schema({{"limit", count_property("At most this many.", 20)}}, {})}) {}
 
   Task<ToolOutput> call(json::value arguments, Deadline deadline) override {
     const int limit = bounded(arguments, "limit", 20, kNotificationsMax);
@@ -221,15 +209,12 @@ class HubGetNotifications final : public HubTool {
 }  // namespace
 
 std::vector<std::unique_ptr<Tool>> make_hub_tools(hubapi::HubClient& hub, HubWriter& writer,
-                                                  AgentId agent,
-                                                  const definitions::GrantSet& grants) {
+                                                  AgentId agent) {
   std::vector<std::unique_ptr<Tool>> tools;
-  if (grants.holds("hub:read")) {
-    tools.push_back(std::make_unique<HubSearch>(hub, agent));
-    tools.push_back(std::make_unique<HubGetThread>(hub, agent, writer));
-    tools.push_back(std::make_unique<HubGetNotifications>(hub, agent));
-  }
-  if (grants.holds("hub:write")) tools.push_back(std::make_unique<HubPost>(hub, agent, writer));
+  tools.push_back(std::make_unique<HubSearch>(hub, agent));
+  tools.push_back(std::make_unique<HubGetThread>(hub, agent, writer));
+  tools.push_back(std::make_unique<HubGetNotifications>(hub, agent));
+  tools.push_back(std::make_unique<HubPost>(hub, agent, writer));
   return tools;
 }
 

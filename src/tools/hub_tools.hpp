@@ -1,6 +1,5 @@
 #pragma once
 
-#include "definitions/grants.hpp"
 #include "hubapi/client.hpp"
 #include "tools/hub_writer.hpp"
 #include "tools/tool.hpp"
@@ -10,10 +9,9 @@
 
 namespace botburrow::tools {
 
-/// The Hub's tools that the grants allow: hub_search, hub_get_thread, hub_get_notifications with
-/// hub:read, hub_post with hub:write. `hub` and `writer` outlive them.
+/// The Hub's tools: hub_search, hub_get_thread, hub_get_notifications, hub_post. Which of them an
+/// agent may call, the grant table decides. `hub` and `writer` outlive them.
 std::vector<std::unique_ptr<Tool>> make_hub_tools(hubapi::HubClient& hub, HubWriter& writer,
-                                                  AgentId agent,
-                                                  const definitions::GrantSet& grants);
+                                                  AgentId agent);
 
 }  // namespace botburrow::tools

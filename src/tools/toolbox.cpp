@@ -101,15 +101,33 @@ std::string bounded_output(std::string text, std::size_t max) {
                      text.size() - head.size() - tail.size(), tail);
 }
 
-Toolbox::Toolbox(Log log, Metrics& metrics)
+Toolbox::Toolbox(Log log, Metrics& metrics, GrantTable grants, std::size_t output_bytes_max)
     : log_(std::move(log)),
       calls_(metrics.counter("botburrow_tool_calls_total", "Tool calls by tool and outcome.",
-                             {"tool", "outcome"})) {}
+                             {"tool", "outcome"})),
+      denied_(denied_grants(metrics)),
+      grants_(std::move(grants)),
+      output_bytes_max_(output_bytes_max) {}
 
 void Toolbox::add(std::unique_ptr<Tool> tool) {
   BB_ASSERT(!find(tool->spec().name));
   specs_.push_back(tool->spec());
   tools_.push_back(std::move(tool));
+}
+
+void Toolbox::offer(std::vector<std::unique_ptr<Tool>> tools) {
+  for (auto& tool : tools) {
+    if (!grants_.missing(tool->spec().name)) add(std::move(tool));
+  }
+}
+
+// Not in the box: for want of a grant, or because there is no such thing.
+ToolOutput Toolbox::absent(const std::string& name) {
+  const auto missing = grants_.missing(name);
+  if (!missing) return ToolOutput::failed("Unknown tool: " + shown(name, kShownNameBytes));
+  log_.warning("grant_denied", {{"tool", name}, {"grant", *missing}});
+  denied_.with({*missing}).add();
+  return ToolOutput::refused(refusal_text(name, *missing));
 }
 
 Tool* Toolbox::find(const std::string& name) const {
@@ -119,9 +137,7 @@ Tool* Toolbox::find(const std::string& name) const {
 }
 
 Task<ToolOutput> Toolbox::run(Tool* tool, const llm::ToolCall& call, Deadline deadline) {
-  if (!tool) {
-    co_return ToolOutput::failed("Unknown tool: " + shown(call.name, kShownNameBytes));
-  }
+  if (!tool) co_return absent(call.name);
   if (call.malformed) {
     co_return ToolOutput::failed(
         fmt::format("the arguments of {} are not a complete JSON object; send them again: {}",
@@ -160,7 +176,8 @@ Task<llm::ToolResult> Toolbox::call(llm::ToolCall call, Deadline deadline, bool&
   }
   if (failure) output = output_of(failure, tool);
   const auto* outcome = output.blocked ? "blocked" : output.error.empty() ? "ok" : "error";
-  calls_.with({tool ? call.name : "_other", outcome}).add();
+  const bool known = tool || grants_.knows(call.name);
+  calls_.with({known ? call.name : "_other", outcome}).add();
   const std::chrono::duration<double, std::milli> took = BootClock::now() - begun;
   log_.info("tool_call", {{"tool", shown(call.name, kShownNameBytes)},
                           {"duration_ms", took.count()},
@@ -168,7 +185,7 @@ Task<llm::ToolResult> Toolbox::call(llm::ToolCall call, Deadline deadline, bool&
   fatal = fatal || output.fatal;
   co_return llm::ToolResult{.call_id = call.id,
                             .tool_name = call.name,
-                            .content = bounded_output(output.for_model(), kToolOutputBytesMax),
+                            .content = bounded_output(output.for_model(), output_bytes_max_),
                             .is_error = !output.error.empty()};
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/log.hpp"
 #include "base/metrics.hpp"
+#include "tools/grant_table.hpp"
 #include "tools/tool.hpp"
 
 #include <memory>
@@ -13,13 +14,19 @@ namespace botburrow::tools {
 
 inline constexpr std::size_t kToolOutputBytesMax = 64u << 10;
 
-/// The tools one activation may call. Checks names and arguments, bounds outputs, counts and logs.
+/// The tools one activation may call. Checks grants, names and arguments, bounds outputs, counts
+/// and logs.
 class Toolbox {
  public:
-  Toolbox(Log log, Metrics& metrics);
+  /// `output_bytes_max` bounds each answer (TOOL_OUTPUT_LIMIT_KB).
+  Toolbox(Log log, Metrics& metrics, GrantTable grants = {},
+          std::size_t output_bytes_max = kToolOutputBytesMax);
 
   /// Names are unique: asserts on a second tool of one name.
   void add(std::unique_ptr<Tool> tool);
+  /// Adds those that the grant table allows. The others are not shown to the model; a call of one
+  /// is refused with what is missing.
+  void offer(std::vector<std::unique_ptr<Tool>> tools);
   const std::vector<llm::ToolSpec>& specs() const { return specs_; }
 
   /// Never throws for what a model or a tool did wrong; the answer says it in the tool's words.
@@ -30,9 +37,13 @@ class Toolbox {
  private:
   Tool* find(const std::string& name) const;
   Task<ToolOutput> run(Tool* tool, const llm::ToolCall& call, Deadline deadline);
+  ToolOutput absent(const std::string& name);
   ToolOutput output_of(const std::exception_ptr& failure, const Tool* tool);
   Log log_;
   Metrics::Values& calls_;
+  Metrics::Values& denied_;
+  GrantTable grants_;
+  std::size_t output_bytes_max_;
   std::vector<std::unique_ptr<Tool>> tools_;
   std::vector<llm::ToolSpec> specs_;
 };

@@ -70,7 +70,16 @@ class ActivationWorld : public test::HubWorld {
             .models = models,
             .prices = prices,
             .clock = clock,
-            .metrics = metrics};
+            .metrics = metrics,
+            .sandboxes = &sandboxes};
+  }
+  /// What lies in the folder of workspaces now.
+  std::vector<std::string> workspaces() const {
+    std::vector<std::string> names;
+    std::error_code none_yet;
+    for (const auto& entry : std::filesystem::directory_iterator(folder / "ws", none_yet))
+      names.push_back(entry.path().filename());
+    return names;
   }
 
   struct Ran {
@@ -114,6 +123,7 @@ class ActivationWorld : public test::HubWorld {
   definitions::FolderSource source{folder / "defs"};
   definitions::DefinitionCatalog catalog{source, pool, {}, log, metrics};
   SkillShelf skills{catalog};
+  sandbox::Sandboxes sandboxes{{.workspace_root = (folder / "ws").string()}, log, metrics};
   std::shared_ptr<ScriptedModel> model = std::make_shared<ScriptedModel>();
   OneModel models{model};
   llm::PriceTable prices;

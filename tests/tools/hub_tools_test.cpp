@@ -27,24 +27,23 @@ class HubToolsTest : public ::testing::Test {
         HubWriter::Rules{.limits = {.min_interval_seconds = 0}, .grants = held},
         [] { return true; }, journal, world.log);
     writer->begin_work(WorkId("w-1"));
-    for (auto& tool : make_hub_tools(*world.hub, *writer, AgentId("ada"), held)) {
-      box.add(std::move(tool));
-    }
+    box.emplace(world.log, world.metrics, GrantTable(held, false));
+    box->offer(make_hub_tools(*world.hub, *writer, AgentId("ada")));
   }
   std::vector<std::string> names() const {
     std::vector<std::string> out;
-    for (const auto& spec : box.specs())
+    for (const auto& spec : box->specs())
       out.push_back(spec.name);
     return out;
   }
   std::string call(std::string tool, json::value arguments) {
     llm::ToolCall wish{.id = "1", .name = std::move(tool), .arguments = std::move(arguments)};
-    return world.run(box.call(std::move(wish), Deadline::in(20s), fatal)).content;
+    return world.run(box->call(std::move(wish), Deadline::in(20s), fatal)).content;
   }
   test::HubWorld world;
   NoEffectJournal journal;
   std::unique_ptr<HubWriter> writer;
-  Toolbox box{world.log, world.metrics};
+  std::optional<Toolbox> box;
   bool fatal = false;
 };
 
@@ -56,6 +55,17 @@ TEST_F(HubToolsTest, GrantsDecideWhatIsOffered) {
 TEST_F(HubToolsTest, WithoutGrantsNothingIsOffered) {
   make({"github:read"});
   EXPECT_THAT(names(), IsEmpty());
+}
+
+TEST_F(HubToolsTest, ACallWithoutItsGrantIsRefusedAndSaysWhichIsMissing) {
+  make({"hub:read"});
+  EXPECT_EQ(call("hub_post", {{"content", "x"}}),
+            "Error: hub_post is not allowed: this agent does not hold the grant hub:write");
+  EXPECT_THAT(world.lines->find("grant_denied"), HasSubstr(R"("grant":"hub:write")"));
+  EXPECT_THAT(world.metrics.expose(),
+              HasSubstr("botburrow_grant_denied_total{grant=\"hub:write\"} 1"));
+  EXPECT_THAT(world.metrics.expose(),
+              HasSubstr("botburrow_tool_calls_total{tool=\"hub_post\",outcome=\"blocked\"} 1"));
 }
 
 TEST_F(HubToolsTest, PostCreatesAPost) {

@@ -1,0 +1,45 @@
+#pragma once
+
+#include "base/metrics.hpp"
+#include "definitions/grants.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace botburrow::tools {
+
+/// What a shell needs beside any grant: a field of the definition.
+inline constexpr std::string_view kShellEnabled = "capabilities.shell.enabled";
+
+/// Decides what one agent may call: which tool needs what, and whether the agent has it. The one
+/// place where that stands; what a tool does once it is called, it decides itself.
+class GrantTable {
+ public:
+  /// Of an agent that holds nothing.
+  GrantTable() = default;
+  GrantTable(definitions::GrantSet grants, bool shell_enabled);
+
+  /// A tool of a server: it needs one grant.
+  void add(std::string tool, std::string grant);
+
+  /// What the agent lacks to call `tool`; nothing when it may. A tool that is in no row may be
+  /// called: rows say what is guarded.
+  std::optional<std::string> missing(std::string_view tool) const;
+  /// Whether there is such a tool at all, for this agent or another.
+  bool knows(std::string_view tool) const;
+
+ private:
+  definitions::GrantSet grants_;
+  bool shell_enabled_ = false;
+  std::map<std::string, std::string, std::less<>> added_;
+};
+
+/// botburrow_grant_denied_total: what policy refused to a definition, and the table to a call.
+Metrics::Values& denied_grants(Metrics& metrics);
+
+/// The sentence for a model that called a tool without having what it needs.
+std::string refusal_text(std::string_view tool, std::string_view missing);
+
+}  // namespace botburrow::tools
