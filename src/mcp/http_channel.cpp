@@ -250,7 +250,7 @@ Task<HttpChannel::Came> HttpChannel::send(net::HttpRequest request,
   request.response_bytes_max = options_.stream_bytes_max + 1;
   request.total_timeout =
       std::chrono::ceil<std::chrono::milliseconds>(deadline.left()) + std::chrono::milliseconds(1);
-  request.on_head = [reading](const net::HttpHeaders& headers) { reading->begin(headers); };
+  request.on_head = [reading](const net::HttpResponse& head) { reading->begin(head.headers); };
   request.on_body = [reading](std::string_view bytes) { return reading->feed(bytes); };
   Came came;
   try {

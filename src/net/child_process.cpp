@@ -2,6 +2,7 @@
 
 #include "base/deadline.hpp"
 #include "base/error.hpp"
+#include "net/pipe_write.hpp"
 
 #include <boost/asio/post.hpp>
 #include <fmt/format.h>
@@ -9,7 +10,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include <algorithm>
 #include <array>
@@ -26,49 +26,6 @@ namespace {
 constexpr int kKilledWithinMs = 100;
 /// More than a pipe can hold: a writer that goes on has not ended.
 constexpr std::size_t kPipeBytesMax = 1u << 20;
-
-// A pipe has no MSG_NOSIGNAL. The signal goes to the thread that writes, so it is held back here
-// and taken away; the process's handling of it is not ours to change.
-class NoSigpipe {
- public:
-  NoSigpipe() {
-    ::sigemptyset(&sigpipe_);
-    ::sigaddset(&sigpipe_, SIGPIPE);
-    sigset_t pending;
-    ::sigpending(&pending);
-    was_pending_ = ::sigismember(&pending, SIGPIPE) == 1;
-    if (!was_pending_) ::pthread_sigmask(SIG_BLOCK, &sigpipe_, &before_);
-  }
-  ~NoSigpipe() {
-    if (was_pending_) return;
-    const timespec now{};
-    while (::sigtimedwait(&sigpipe_, nullptr, &now) < 0 && errno == EINTR) {
-    }
-    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-  NoSigpipe(const NoSigpipe&) = delete;
-  NoSigpipe& operator=(const NoSigpipe&) = delete;
-
- private:
-  sigset_t sigpipe_{};
-  sigset_t before_{};
-  bool was_pending_ = false;
-};
-
-/// Bytes written, 0 when the pipe is full, or nothing: see errno.
-std::optional<std::size_t> write_now(int fd, std::string_view bytes) {
-  ssize_t put = 0;
-  int failure = 0;
-  {
-    const NoSigpipe held_back;
-    put = ::write(fd, bytes.data(), bytes.size());
-    failure = errno;
-  }
-  if (put >= 0) return static_cast<std::size_t>(put);
-  if (failure == EAGAIN || failure == EINTR) return 0;
-  errno = failure;
-  return {};
-}
 
 ExitStatus status_of(const siginfo_t& info) {
   if (info.si_code == CLD_EXITED) return {.code = info.si_status};
@@ -142,7 +99,7 @@ Task<> ChildProcess::write_stdin(std::string bytes) {
   std::string_view left = bytes;
   while (!left.empty()) {
     if (!in || !in->is_open()) throw Error(errc::io, "stdin of the child is closed");
-    const auto put = write_now(in->native_handle(), left);
+    const auto put = write_pipe_now(in->native_handle(), left);
     if (!put) throw Error(errc::io, fmt::format("writing to the child: {}", ::strerror(errno)));
     left.remove_prefix(*put);
     if (*put == 0) co_await in->async_wait(Descriptor::wait_write, asio::use_awaitable);

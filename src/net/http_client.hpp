@@ -16,6 +16,8 @@ namespace botburrow::net {
 
 using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
+struct HttpResponse;
+
 struct HttpRequest {
   std::string method = "GET";
   std::string url;
@@ -30,12 +32,12 @@ struct HttpRequest {
   /// Redirects followed for GET and HEAD: to the same host and port, or from http to https on their
   /// own ports. Any other 3xx, or one more, is the answer.
   int redirects_max = 3;
-  /// When set, is called once with the headers of a 2xx answer before the first piece of its body.
-  std::function<void(const HttpHeaders&)> on_head;
   /// When set, receives the body of a 2xx answer piece by piece as it comes (on the io thread) and
   /// HttpResponse::body stays empty; returning false ends the exchange without an error. Bodies of
   /// other answers are collected as usual.
   std::function<bool(std::string_view)> on_body;
+  /// Called once before the first piece that on_body gets, with status and headers.
+  std::function<void(const HttpResponse&)> on_head;
 };
 
 struct HttpResponse {

@@ -218,7 +218,10 @@ bool Exchange::take_body(std::string_view piece) {
     return true;
   }
   try {
-    if (request.on_head && !std::exchange(head_told, true)) request.on_head(response.headers);
+    if (request.on_head && !std::exchange(head_told, true)) {
+      response.status = static_cast<int>(status());
+      request.on_head(response);
+    }
     stopped = !request.on_body(piece);
   } catch (...) {
     failure = std::current_exception();
@@ -226,10 +229,14 @@ bool Exchange::take_body(std::string_view piece) {
   return !stopped && !failure;
 }
 
+long Exchange::status() const {
+  long code_of_answer = 0;
+  curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &code_of_answer);
+  return code_of_answer;
+}
+
 bool Exchange::is_2xx() const {
-  long status = 0;
-  curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-  return status >= 200 && status < 300;
+  return status() >= 200 && status() < 300;
 }
 
 Deadline Exchange::next_look(Deadline deadline) const {

@@ -57,6 +57,7 @@ struct Exchange {
   bool head_told = false;
   bool sent = false;     // libcurl was about to write the request: it may have left
   bool stopped = false;  // on_body has enough
+  bool head_told = false;
   bool done = false;
   std::string over_limit;
   std::exception_ptr failure;  // of on_body
@@ -79,6 +80,7 @@ struct Exchange {
   bool may_write();
   bool take_header(std::string_view line);
   bool take_body(std::string_view piece);
+  long status() const;
   bool is_2xx() const;
   static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self);
   static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self);

@@ -297,9 +297,10 @@ TEST_F(HttpClientTest, PiecesAreHandedOverAsTheyCome) {
   std::vector<std::string> pieces;
   auto request = get(server->url() + "/events");
   std::string type_when_it_began;
-  request.on_head = [&](const HttpHeaders& headers) {
+  request.on_head = [&](const HttpResponse& head) {
     EXPECT_TRUE(pieces.empty());
-    for (const auto& [name, value] : headers)
+    EXPECT_EQ(head.status, 200);
+    for (const auto& [name, value] : head.headers)
       if (name == "content-type") type_when_it_began += value;
   };
   request.on_body = [&](std::string_view piece) {
