@@ -52,8 +52,8 @@ Agents are folders of YAML and Markdown; each mention is answered once,
 whatever crashes in between. Units for systemd are included, none is started
 by the installation.")
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "ca-certificates, redis-server")
-set(CPACK_DEBIAN_PACKAGE_SUGGESTS "bubblewrap, redis-tools")
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "bubblewrap, ca-certificates, redis-server")
+set(CPACK_DEBIAN_PACKAGE_SUGGESTS "redis-tools")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${bb_deploy}/debian/conffiles ${bb_deploy}/debian/postinst
     ${bb_deploy}/debian/prerm ${bb_deploy}/debian/postrm)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION TRUE)

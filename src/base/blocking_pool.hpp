@@ -19,8 +19,9 @@ namespace botburrow {
 /// out: the callable must own what it uses.
 ///
 /// Cancelling the caller does not interrupt a call under way: its result arrives, and the caller
-/// learns of the cancellation at its next wait. A long one can look for it: run_stoppable(). A call that still waits for a thread is dropped,
-/// and ends with operation_aborted. run_or_leave() is for calls that may never end.
+/// learns of the cancellation at its next wait. A long one can look for it: run_stoppable(). A call
+/// that still waits for a thread is dropped, and ends with operation_aborted. run_or_leave() is for
+/// calls that may never end.
 class BlockingPool {
  public:
   explicit BlockingPool(std::size_t threads) : pool_(threads) {}
@@ -65,11 +66,9 @@ class BlockingPool {
       co_await on_pool(std::move(call), on_cancel);
     } else {
       const auto result = std::make_shared<std::optional<Result>>();
-      co_await on_pool(
-          [result, call = std::move(call)](const Stopped& stopped) mutable {
-            result->emplace(call(stopped));
-          },
-          on_cancel);
+      co_await on_pool([result, call = std::move(call)](
+                           const Stopped& stopped) mutable { result->emplace(call(stopped)); },
+                       on_cancel);
       co_return std::move(**result);
     }
   }

@@ -57,7 +57,6 @@ struct Exchange {
   bool head_told = false;
   bool sent = false;     // libcurl was about to write the request: it may have left
   bool stopped = false;  // on_body has enough
-  bool head_told = false;
   bool done = false;
   std::string over_limit;
   std::exception_ptr failure;  // of on_body

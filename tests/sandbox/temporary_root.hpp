@@ -20,6 +20,8 @@ class TemporaryRoot {
   TemporaryRoot() {
     std::string form = "/tmp/bb-sandbox-XXXXXX";
     path_ = ::mkdtemp(form.data());
+    // Where there are no mounts to show workspaces at another place, programs must get there.
+    ::chmod(path_.c_str(), 0711);
   }
   ~TemporaryRoot() {
     std::error_code ignored;

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+
+namespace botburrow::sandbox::init {
+
+/// What runs in the sandbox beside process 1.
+struct Usage {
+  std::uint64_t memory_bytes = 0;  ///< resident and not of files, of all processes together
+  std::uint64_t processes = 0;
+  std::uint64_t cpu_ms = 0;  ///< of those that run and of those that were waited for
+};
+
+/// Threads on this machine whose user is ours: what RLIMIT_NPROC counts where we have no namespace.
+std::uint64_t tasks_of_user();
+
+/// Everything in /proc but ourselves, or with `descendants_only` what descends from us.
+Usage measure(bool descendants_only);
+
+/// Processor time of the processes that we have waited for so far.
+std::uint64_t reaped_cpu_ms();
+
+/// Kills everything that measure() would see and waits until it is gone.
+void kill_everything(bool descendants_only);
+void signal_everything(bool descendants_only, int signal);
+
+}  // namespace botburrow::sandbox::init

@@ -1,0 +1,133 @@
+#include "sandbox/model_relay.hpp"
+
+#include "base/cleanup.hpp"
+#include "base/error.hpp"
+
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace botburrow::sandbox {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// What a program says about itself, its connection and its key stays here.
+bool stays_here(std::string_view name) {
+  constexpr std::array<std::string_view, 15> kNames{"host",
+                                                    "connection",
+                                                    "proxy-connection",
+                                                    "proxy-authorization",
+                                                    "keep-alive",
+                                                    "te",
+                                                    "trailer",
+                                                    "upgrade",
+                                                    "content-length",
+                                                    "transfer-encoding",
+                                                    "accept-encoding",
+                                                    "authorization",
+                                                    "x-api-key",
+                                                    "x-goog-api-key",
+                                                    "api-key"};
+  return std::ranges::find(kNames, name) != kNames.end();
+}
+
+std::string header_lines(const net::HttpHeaders& headers) {
+  std::string lines;
+  for (const auto& [name, value] : headers) {
+    const bool useful = name == "content-type" || name == "retry-after" || name == "request-id" ||
+                        name.starts_with("anthropic-") || name.starts_with("x-ratelimit") ||
+                        name.starts_with("openai-");
+    if (useful) lines += fmt::format("{}: {}\r\n", name, value);
+  }
+  return lines;
+}
+
+}  // namespace
+
+net::HttpRequest model_request(const ModelRoute& route, const std::string& rest,
+                               const ProxyHead& head, std::string body) {
+  net::HttpRequest request{.method = head.method,
+                           .url = route.base_url + rest,
+                           .body = std::move(body),
+                           .total_timeout = 600s,
+                           .idle_timeout = 180s,
+                           .redirects_max = 0};
+  for (const auto& [name, value] : head.headers) {
+    if (!stays_here(name)) request.headers.emplace_back(name, value);
+  }
+  for (const auto& [name, value] : route.headers)
+    request.headers.emplace_back(name, value.reveal());
+  return request;
+}
+
+ModelRelay::ModelRelay(asio::any_io_executor executor, asio::ip::tcp::socket& to,
+                       std::size_t bytes_max)
+    : executor_(executor),
+      to_(to),
+      bytes_max_(bytes_max),
+      news_(std::make_unique<StopSource>(executor)) {}
+
+void ModelRelay::add(std::string_view bytes) {
+  waiting_ += bytes;
+  news_->stop();
+}
+
+void ModelRelay::begin(const net::HttpResponse& response) {
+  begun_ = true;
+  add(fmt::format("HTTP/1.1 {} Answer\r\n{}Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n",
+                  response.status, header_lines(response.headers)));
+}
+
+Task<> ModelRelay::ask(net::HttpClient& http, net::HttpRequest request) {
+  const auto chunk = [this](std::string_view bytes) {
+    if (!bytes.empty()) add(fmt::format("{:x}\r\n{}\r\n", bytes.size(), bytes));
+    return true;
+  };
+  request.response_bytes_max = bytes_max_;
+  request.on_head = [this](const net::HttpResponse& response) { begin(response); };
+  request.on_body = chunk;
+  try {
+    const auto response = co_await http.send(std::move(request));
+    if (!begun_) {
+      begin(response);
+      chunk(response.body);
+    }
+    add("0\r\n\r\n");
+  } catch (const Error& error) {
+    // In the middle of an answer nothing can be said any more: it just ends early.
+    if (!begun_) add(proxy_answer(502, error.message()));
+  }
+  ended_ = true;
+  news_->stop();
+}
+
+Task<> ModelRelay::write_all() {
+  for (;;) {
+    while (!waiting_.empty()) {
+      const auto bytes = std::exchange(waiting_, {});
+      co_await asio::async_write(to_, asio::buffer(bytes), asio::use_awaitable);
+    }
+    if (ended_) co_return;
+    news_ = std::make_unique<StopSource>(executor_);
+    co_await news_->wait();
+  }
+}
+
+Task<> ModelRelay::run(net::HttpClient& http, net::HttpRequest request) {
+  TaskGroup asking(executor_);
+  asking.spawn("ask", [this, &http, request = std::move(request)]() mutable {
+    return ask(http, std::move(request));
+  });
+  // A reader that has gone makes the writing fail, and that ends the question.
+  co_await with_cleanup(write_all(), [&asking] { return asking.stop(); });
+  boost::system::error_code ignored;
+  to_.shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
+}
+
+}  // namespace botburrow::sandbox
