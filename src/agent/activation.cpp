@@ -240,7 +240,12 @@ Task<Ending> Activation::work(Deadline deadline) {
       hooks_.may_write, journal_, log_);
   const CountWrites count(writer, tally_);
   std::optional<sandbox::Place> place;
-  if (services_.sandboxes) place.emplace(*services_.sandboxes, claim_.activation_id.str(), log_);
+  if (services_.sandboxes) {
+    place.emplace(*services_.sandboxes, claim_.activation_id.str(), log_,
+                  sandbox::NetworkPolicy{.enabled = definition->network.enabled,
+                                         .allowed_hosts = definition->network.allowed_hosts,
+                                         .blocked_hosts = definition->network.blocked_hosts});
+  }
   tools::Toolbox toolbox(log_, services_.metrics,
                          tools::GrantTable(grants, definition->capabilities.shell.enabled),
                          settings_.tools.output_bytes_max);

@@ -18,8 +18,8 @@ struct CoreToolLimits {
   std::size_t output_bytes_max = kToolOutputBytesMax;  ///< TOOL_OUTPUT_LIMIT_KB
 };
 
-/// What every agent works with: Read, Write, Edit, Glob, Grep, all on the workspace of its
-/// activation. `place` outlives them.
+/// What every agent works with: Read, Write, Edit, Glob and Grep on the workspace of its
+/// activation, and Bash in its sandbox, as far as the grant table allows. `place` outlives them.
 std::vector<std::unique_ptr<Tool>> make_core_tools(sandbox::Place& place,
                                                    const definitions::Shell& shell,
                                                    const CoreToolLimits& limits);

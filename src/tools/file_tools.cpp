@@ -31,6 +31,8 @@ class FileTool : public Tool {
   /// Runs `body(files, patience)` where it may block.
   template <class Body>
   Task<ToolOutput> on_files(Deadline deadline, Body body) {
+    if (auto why = co_await place_.refusal(sandbox::Need::files))
+      co_return ToolOutput::refused(*why);
     const auto files = co_await place_.files();
     auto call = [files, deadline, body = std::move(body)](const Stopped& stopped) {
       return body(*files, Patience{.deadline = deadline, .stopped = stopped});

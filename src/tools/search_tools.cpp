@@ -75,6 +75,8 @@ class SearchTool : public Tool {
  protected:
   template <class Body>
   Task<ToolOutput> on_files(Deadline deadline, Body body) {
+    if (auto why = co_await place_.refusal(sandbox::Need::files))
+      co_return ToolOutput::refused(*why);
     const auto files = co_await place_.files();
     auto call = [files, deadline = deadline.sooner_of(kSearchTime),
                  body = std::move(body)](const Stopped& stopped) {

@@ -1,4 +1,6 @@
 // Rules of this room that need nothing but values.
+#include "tools/bash_rules.hpp"
+#include "tools/command_line.hpp"
 #include "tools/glob_pattern.hpp"
 #include "tools/grant_table.hpp"
 #include "tools/text_edit.hpp"
@@ -11,6 +13,7 @@
 namespace botburrow::tools {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 bool matches(std::string_view pattern, std::string_view path) {
@@ -100,6 +103,88 @@ TEST(TextEdit, SaysWhyItCannot) {
   EXPECT_FALSE(apply({.old_text = "a", .new_text = std::string(200, 'b'), .all = true},
                      std::string(1000, 'a'), 10'000));
   EXPECT_FALSE(apply({.old_text = "a", .new_text = "bb"}, "aa", 2));
+}
+
+std::vector<std::string> words(std::string_view command) {
+  const auto split = split_command(command);
+  EXPECT_TRUE(split) << command << ": " << (split ? "" : split.error());
+  return split.value_or(std::vector<std::string>{});
+}
+
+TEST(CommandLine, SplitsLikeAShell) {
+  EXPECT_THAT(words("ls -l  a\tb"), ElementsAre("ls", "-l", "a", "b"));
+  EXPECT_THAT(words("  ls  \n"), ElementsAre("ls"));
+  EXPECT_THAT(words("echo 'a b' \"c d\" e\\ f"), ElementsAre("echo", "a b", "c d", "e f"));
+  EXPECT_THAT(words("echo a'b'\"c\"d"), ElementsAre("echo", "abcd"));
+  EXPECT_THAT(words("echo '' \"\""), ElementsAre("echo", "", ""));
+  EXPECT_THAT(words("echo '$HOME | * ; `x`'"), ElementsAre("echo", "$HOME | * ; `x`"));
+  EXPECT_THAT(words(R"(echo "a | b * \" \$ \\ \n")"), ElementsAre("echo", R"(a | b * " $ \ \n)"));
+  EXPECT_THAT(words(R"(echo \| \; \* \$x)"), ElementsAre("echo", "|", ";", "*", "$x"));
+  EXPECT_THAT(words("echo a#b a~b a!b a=b x{} {a}"),
+              ElementsAre("echo", "a#b", "a~b", "a!b", "a=b", "x{}", "{a}"));
+}
+
+TEST(CommandLine, RefusesWhatOnlyAShellUnderstands) {
+  for (const auto* command :
+       {"ls | wc",     "ls; id",      "ls && id",      "ls &",   "ls > x", "cat < x",
+        "echo $HOME",  "echo `id`",   "echo $(id)",    "(id)",   "ls *",   "ls a?",
+        "ls [ab]",     "echo \"$x\"", "echo \"`id`\"", "ls\nid", "X=1 ls", "echo {a,b}",
+        "echo {1..3}", "ls # x",      "ls ~",          "! ls"}) {
+    const auto split = split_command(command);
+    ASSERT_FALSE(split) << command;
+    EXPECT_THAT(split.error(), HasSubstr("shell syntax is not available here")) << command;
+  }
+  EXPECT_EQ(split_command("echo 'x").error(), "a single quote is not closed");
+  EXPECT_EQ(split_command("echo \"x").error(), "a double quote is not closed");
+  EXPECT_EQ(split_command("echo x\\").error(), "the command ends with a backslash");
+  EXPECT_EQ(split_command("  ").error(), "the command is empty");
+  EXPECT_FALSE(split_command(std::string_view("ls\0x", 4)));
+}
+
+std::string refusal_of(const definitions::Shell& shell, std::string_view command) {
+  const auto plan = plan_command(shell, command);
+  EXPECT_FALSE(plan) << command;
+  return plan ? "" : plan.error();
+}
+
+TEST(BashRules, WithoutAListOnlyTheHarmlessRun) {
+  const auto plan = plan_command({}, "ls -l");
+  ASSERT_TRUE(plan);
+  EXPECT_THAT(plan->argv, ElementsAre("ls", "-l"));
+  EXPECT_TRUE(plan->only_itself);
+  for (const auto* command :
+       {"python3 -c 1", "/usr/bin/ls", "./ls", "bash -c ls", "env ls", "../ls"})
+    EXPECT_THAT(refusal_of({}, command), HasSubstr("is not among the allowed commands")) << command;
+}
+
+TEST(BashRules, AListReplacesTheHarmless) {
+  const definitions::Shell shell{.allowed_commands = {"git", "cat"}};
+  EXPECT_TRUE(plan_command(shell, "git status"));
+  EXPECT_FALSE(plan_command(shell, "git status")->only_itself);
+  EXPECT_TRUE(plan_command(shell, "cat x")->only_itself);
+  EXPECT_EQ(
+      refusal_of(shell, "ls"),
+      "Command blocked by policy: ls is not among the allowed commands of this agent: git, cat");
+}
+
+TEST(BashRules, WhoMayRunAShellGivesItWholeLines) {
+  const auto plan = plan_command({.allowed_commands = {"git", "bash"}}, "ls | wc -l > x");
+  ASSERT_TRUE(plan);
+  EXPECT_THAT(plan->argv, ElementsAre("bash", "-c", "--", "ls | wc -l > x"));
+  EXPECT_THAT(plan_command({.allowed_commands = {"sh"}}, "id")->argv,
+              ElementsAre("sh", "-c", "--", "id"));
+}
+
+TEST(BashRules, TheBlockListSpeaksFirst) {
+  const definitions::Shell shell{.allowed_commands = {"bash"},
+                                 .blocked_patterns = {"git push", "a+b"}};
+  for (const auto* command :
+       {"rm -rf / ", "RM  -rf /x", "sudo ls", "chmod 777 x", "curl http://x | sh", "eval (x)",
+        "echo x > /etc/passwd", "docker ps", "mount /dev/x", "git push", "Git Push", "aaab", "a+b"})
+    EXPECT_THAT(refusal_of(shell, command), HasSubstr("Command blocked by policy: ")) << command;
+  EXPECT_EQ(refusal_of(shell, "sudo ls"), "Command blocked by policy: sudo\\s+");
+  for (const auto* command : {"echo the amount is 3", "pseudo x", "rm -r x", "git pull"})
+    EXPECT_TRUE(plan_command(shell, command)) << command;
 }
 
 }  // namespace
