@@ -190,8 +190,41 @@ McpParts::McpParts(const Ground& g, net::Redis& redis, BlockingPool& pool, Metri
                }} {}
 
 sandbox::SandboxSettings sandbox_settings(const Settings& settings) {
+  const auto backend = settings.text("SANDBOX_BACKEND");
   return {.workspace_root = settings.text("WORKSPACE_ROOT"),
-          .quota_bytes = kilobytes(settings, "WORKSPACE_QUOTA_MB") * 1024};
+          .quota_bytes = kilobytes(settings, "WORKSPACE_QUOTA_MB") * 1024,
+          .limits = {.memory_bytes = settings.size_bytes("SANDBOX_MEMORY"),
+                     .cpu = settings.number("SANDBOX_CPU")},
+          .backend = backend == "bwrap"      ? sandbox::Backend::bwrap
+                     : backend == "landlock" ? sandbox::Backend::landlock
+                                             : sandbox::Backend::automatic,
+          .private_allow = settings.list("EGRESS_PRIVATE_ALLOW")};
+}
+
+std::map<std::string, sandbox::ModelRoute> model_routes(const Settings& settings) {
+  std::map<std::string, sandbox::ModelRoute> routes;
+  const auto add = [&](const char* provider, std::string base_url, const char* key_name) {
+    const auto key = settings.secret(key_name);
+    if (key.empty()) return;
+    const bool anthropic = std::string_view(provider) == "anthropic";
+    sandbox::ModelRoute route{.base_url = std::move(base_url)};
+    if (anthropic)
+      route.headers.emplace_back("x-api-key", key);
+    else
+      route.headers.emplace_back("Authorization", Secret("Bearer " + key.reveal()));
+    routes.emplace(provider, std::move(route));
+  };
+  const auto base = [&](const char* setting, const char* standard) {
+    return settings.find_text(setting).value_or(standard);
+  };
+  add("anthropic", base("ANTHROPIC_BASE_URL", "https://api.anthropic.com"), "ANTHROPIC_API_KEY");
+  add("openai", base("OPENAI_BASE_URL", "https://api.openai.com/v1"), "OPENAI_API_KEY");
+  add("google", "https://generativelanguage.googleapis.com/v1beta/openai", "GOOGLE_API_KEY");
+  add("deepseek", "https://api.deepseek.com/v1", "DEEPSEEK_API_KEY");
+  // It asks for no key.
+  routes.emplace("ollama",
+                 sandbox::ModelRoute{.base_url = llm::ollama_url(settings.text("OLLAMA_HOST"))});
+  return routes;
 }
 
 definitions::ParseOptions parse_options(const Settings& settings) {

@@ -25,6 +25,7 @@
 #include "sandbox/sandboxes.hpp"
 #include "tools/mcp_session.hpp"
 
+#include <map>
 #include <memory>
 #include <string>
 
@@ -112,6 +113,10 @@ class McpParts {
   mcp::RedisTrust trust;
   tools::McpServices services;
 };
+
+/// Where command-line agents find their models, by the keys and base URLs of the settings: what the
+/// proxy of a sandbox puts in for them. A provider without a key has no route.
+std::map<std::string, sandbox::ModelRoute> model_routes(const Settings& settings);
 
 /// What activations are told by the settings. Reads the policy file: throws Error{bad_input}.
 agent::ActivationSettings activation_settings(const Settings& settings, const std::string& path,

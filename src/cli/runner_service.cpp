@@ -38,7 +38,8 @@ struct ActivationParts {
                     queue.commands, metrics),
         models(ground, metrics),
         mcp(ground, queue.commands, definitions.pool, metrics),
-        sandboxes(sandbox_settings(ground.settings), ground.log, metrics),
+        sandboxes(sandbox_settings(ground.settings), ground.log, metrics,
+                  {.http = &models.http, .models = model_routes(ground.settings)}),
         skills(definitions.catalog),
         settings(activation_settings(
             ground.settings,
@@ -135,6 +136,10 @@ std::string RunnerService::url() const {
 }
 DefinitionParts& RunnerService::definitions() {
   return impl_->parts.definitions;
+}
+const sandbox::TierReport* RunnerService::sandbox() const {
+  const auto& known = impl_->parts.sandboxes.known_tier();
+  return known ? &*known : nullptr;
 }
 const definitions::GrantPolicy& RunnerService::policy() const {
   return impl_->parts.settings.policy;

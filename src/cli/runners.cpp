@@ -24,6 +24,8 @@ Task<int> list(OperatorTools& tools) {
                          {"active", r.active},
                          {"capacity", r.capacity},
                          {"version", r.version},
+                         {"sandbox", r.sandbox},
+                         {"sandbox_reason", r.sandbox_reason},
                          {"timestamp", to_rfc3339(r.timestamp)}});
     }
     tools.out.json({{"runners", std::move(runners)}});
@@ -33,12 +35,13 @@ Task<int> list(OperatorTools& tools) {
   for (const auto& r : live) {
     rows.push_back({r.runner_id.str(), mode_of(r), std::string(queue::name_of(r.status)),
                     fmt::format("{}/{}", r.active, r.capacity),
-                    since_text(to_rfc3339(r.timestamp)) + " ago", r.version});
+                    since_text(to_rfc3339(r.timestamp)) + " ago",
+                    r.sandbox.empty() ? "?" : r.sandbox, r.version});
   }
   if (rows.empty())
     tools.out.line("no runner has been heard of for a minute; start one: botburrow runner");
   else
-    tools.out.table({"runner", "mode", "status", "busy", "heard", "version"}, rows);
+    tools.out.table({"runner", "mode", "status", "busy", "heard", "sandbox", "version"}, rows);
   co_return exit_code::kDone;
 }
 

@@ -85,6 +85,8 @@ class RunnerService {
   DefinitionParts& definitions();
   /// The operator's word on grants.
   const definitions::GrantPolicy& policy() const;
+  /// What keeps programs in on this machine; null until the probe has ended.
+  const sandbox::TierReport* sandbox() const;
 
  private:
   struct Impl;

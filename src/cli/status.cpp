@@ -93,6 +93,8 @@ json::value to_document(const SystemStatus& s) {
                        {"active", r.active},
                        {"capacity", r.capacity},
                        {"version", r.version},
+                       {"sandbox", r.sandbox},
+                       {"sandbox_reason", r.sandbox_reason},
                        {"timestamp", to_rfc3339(r.timestamp)}});
   }
   for (const auto& a : s.activations) {
@@ -170,13 +172,19 @@ void print_status(const Output& out, const SystemStatus& s) {
   for (const auto& r : s.runners) {
     rows.push_back({r.runner_id.str(), r.mode ? std::string(queue::name_of(*r.mode)) : "?",
                     std::string(queue::name_of(r.status)),
-                    fmt::format("{}/{}", r.active, r.capacity), r.version});
+                    fmt::format("{}/{}", r.active, r.capacity), r.sandbox.empty() ? "?" : r.sandbox,
+                    r.version});
   }
   if (rows.empty())
     out.line("runners   " +
              state_line(out, false, "none: nothing is worked on (start `botburrow runner`)"));
   else
-    out.table({"runner", "mode", "status", "busy", "version"}, rows);
+    out.table({"runner", "mode", "status", "busy", "sandbox", "version"}, rows);
+  for (const auto& r : s.runners) {
+    if (!r.sandbox_reason.empty())
+      out.line(fmt::format("sandbox   {}: {}", r.runner_id.str(),
+                           state_line(out, false, printable(r.sandbox_reason))));
+  }
   rows.clear();
   for (const auto& a : s.activations)
     rows.push_back(

@@ -31,6 +31,8 @@ std::string encode(const Heartbeat& heartbeat) {
       .add_raw("active", fmt::to_string(heartbeat.active))
       .add_raw("capacity", fmt::to_string(heartbeat.capacity))
       .add("incarnation", heartbeat.incarnation)
+      .add("sandbox", heartbeat.sandbox)
+      .add("sandbox_reason", heartbeat.sandbox_reason)
       .done();
 }
 
@@ -48,7 +50,9 @@ std::optional<Heartbeat> decode_heartbeat(std::string_view text) {
                       .version = string_field(*parsed, "version").value_or(""),
                       .active = int_field(*parsed, "active").value_or(0),
                       .capacity = int_field(*parsed, "capacity").value_or(0),
-                      .incarnation = string_field(*parsed, "incarnation").value_or("")};
+                      .incarnation = string_field(*parsed, "incarnation").value_or(""),
+                      .sandbox = string_field(*parsed, "sandbox").value_or(""),
+                      .sandbox_reason = string_field(*parsed, "sandbox_reason").value_or("")};
   for (const auto known : {RunnerStatus::idle, RunnerStatus::busy, RunnerStatus::draining}) {
     if (name_of(known) == status) heartbeat.status = known;
   }

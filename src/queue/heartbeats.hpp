@@ -28,7 +28,9 @@ struct Heartbeat {
   std::string version;
   std::int64_t active = 0;
   std::int64_t capacity = 0;
-  std::string incarnation;  ///< random for each process start
+  std::string incarnation;     ///< random for each process start
+  std::string sandbox;         ///< bwrap, landlock or none; empty: not known (yet)
+  std::string sandbox_reason;  ///< why nothing better; empty for the best
 };
 std::string encode(const Heartbeat& heartbeat);
 std::optional<Heartbeat> decode_heartbeat(std::string_view text);

@@ -294,6 +294,12 @@ struct Runner::Impl {
         if (is_cancellation(failure)) throw;
         log_.warning("heartbeat_error", {{"error", describe(failure)}});
       }
+      auto* const sandboxes = parts_.activation.sandboxes;
+      if (sandboxes && !sandboxes->known_tier()) {
+        // The next one says it at once.
+        co_await sandboxes->tier();
+        continue;
+      }
       co_await sleep_for(queue::kHeartbeatPeriod);
     }
   }
@@ -303,14 +309,21 @@ struct Runner::Impl {
     const auto status = draining_  ? queue::RunnerStatus::draining
                         : busy > 0 ? queue::RunnerStatus::busy
                                    : queue::RunnerStatus::idle;
-    return {.runner_id = options_.runner_id,
-            .status = status,
-            .timestamp = clock().wall(),
-            .mode = options_.mode,
-            .version = std::string(version()),
-            .active = busy,
-            .capacity = options_.slots,
-            .incarnation = options_.incarnation};
+    queue::Heartbeat beat{.runner_id = options_.runner_id,
+                          .status = status,
+                          .timestamp = clock().wall(),
+                          .mode = options_.mode,
+                          .version = std::string(version()),
+                          .active = busy,
+                          .capacity = options_.slots,
+                          .incarnation = options_.incarnation};
+    const auto* const sandboxes = parts_.activation.sandboxes;
+    if (sandboxes && sandboxes->known_tier()) {
+      const auto& report = *sandboxes->known_tier();
+      beat.sandbox = sandbox::name_of(report.tier);
+      if (report.tier != sandbox::Tier::bwrap) beat.sandbox_reason = report.reason;
+    }
+    return beat;
   }
 
   void count_slots() {
