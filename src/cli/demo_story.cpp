@@ -48,6 +48,19 @@ std::string question(const std::vector<std::string>& agents) {
   return text + " what would you tell somebody who runs their first agent today?";
 }
 
+// The example that works with files: it is asked for something that the offline model can do word
+// by word, one tool call after the other.
+constexpr const char* kWorker = "toolsmith";
+
+std::string work_for(const std::string& agent) {
+  return "@" + agent +
+         R"( please keep a shopping list for me.
+First use tool Write {"file_path": "list.md", "content": "- ink\n- paper\n- a stappler\n"}
+then correct it: use tool Edit {"file_path": "list.md", "old_text": "stappler", "new_text": "stapler"}
+count it: use tool Bash {"command": "wc -l list.md"}
+and show me what stands there now: use tool Read {"file_path": "list.md"})";
+}
+
 // Results by agent, newest first: what came of the agent that did not answer.
 const queue::ActivationResult* last_result(const std::vector<queue::ActivationResult>& results,
                                            const std::string& agent) {
@@ -104,6 +117,17 @@ json::value or_null(const std::string& text) {
   return text.empty() ? json::value(nullptr) : json::value(text);
 }
 
+// A machine that cannot keep programs in, such as most containers, is no failure: the agent with
+// tools answers what it was refused.
+std::string sandbox_note(const DemoStory& story) {
+  if (story.sandbox == "bwrap") return "";
+  const auto lost = story.sandbox == "landlock" ? "agents have files but no shell"
+                                                : "agents have neither files nor a shell";
+  return fmt::format("Sandbox: {} here, so {} ({}).",
+                     story.sandbox.empty() ? "not known yet" : story.sandbox, lost,
+                     story.sandbox_reason);
+}
+
 }  // namespace
 
 bool DemoStory::complete() const {
@@ -126,27 +150,42 @@ Task<DemoStory> tell_demo_story(System& system, std::chrono::seconds patience) {
   if (std::find(names.begin(), names.end(), "frugal") != names.end())
     co_await spend_budget_of(system, "frugal");
 
-  DemoStory story;
+  const AgentId reader(names.front());
+  const bool works = std::erase(names, kWorker) > 0;
+  std::vector<DemoThread> asked;
   for (std::size_t at = 0; at < names.size(); at += kMentionsPerPost) {
     const std::vector<std::string> some(
         names.begin() + static_cast<std::ptrdiff_t>(at),
         names.begin() + static_cast<std::ptrdiff_t>(std::min(names.size(), at + kMentionsPerPost)));
     DemoThread thread{.author = "owner", .content = question(some)};
+    for (const auto& name : some)
+      thread.mentioned.push_back({.agent = name});
+    asked.push_back(std::move(thread));
+  }
+  if (works) {
+    asked.push_back(
+        {.author = "owner", .content = work_for(kWorker), .mentioned = {{.agent = kWorker}}});
+  }
+  DemoStory story;
+  for (auto& thread : asked) {
     const auto answer = co_await system.owner().request(
         demo_call("POST", "/posts", {{"content", thread.content}, {"community", "general"}}),
         deadline);
     thread.post_id = string_field(answer.body, "id").value_or("");
-    for (const auto& name : some)
-      thread.mentioned.push_back({.agent = name, .outcome = "missing"});
+    for (auto& mention : thread.mentioned)
+      mention.outcome = "missing";
     story.threads.push_back(std::move(thread));
   }
   for (auto& thread : story.threads) {
     while (!settled(thread) && !deadline.passed()) {
-      const auto post =
-          co_await system.hub().thread(AgentId(names.front()), thread.post_id, deadline);
+      const auto post = co_await system.hub().thread(reader, thread.post_id, deadline);
       if (post) fill_in(thread, *post, co_await system.view().results(200), system.agents());
       if (!settled(thread)) co_await sleep_for(20ms);
     }
+  }
+  if (const auto* const sandbox = system.sandbox()) {
+    story.sandbox = sandbox::name_of(sandbox->tier);
+    story.sandbox_reason = sandbox->reason;
   }
   co_return story;
 }
@@ -163,7 +202,9 @@ json::value to_document(const DemoStory& story) {
     }
     threads.push_back({{"post_id", thread.post_id}, {"mentioned", std::move(mentioned)}});
   }
-  return {{"threads", std::move(threads)}};
+  return {
+      {"sandbox", {{"tier", or_null(story.sandbox)}, {"reason", or_null(story.sandbox_reason)}}},
+      {"threads", std::move(threads)}};
 }
 
 void print_story(const Output& out, const DemoStory& story) {
@@ -193,6 +234,8 @@ void print_story(const Output& out, const DemoStory& story) {
     }
   }
   out.line();
+  if (const auto note = sandbox_note(story); !note.empty())
+    out.line(out.styled(Style::warning, printable(note)));
   out.line(
       story.complete()
           ? out.styled(Style::good, "Every agent that may answer has answered exactly once.")

@@ -28,6 +28,9 @@ struct DemoThread {
 
 struct DemoStory {
   std::vector<DemoThread> threads;
+  std::string sandbox;         ///< tier of the runner; empty: not known in time
+  std::string sandbox_reason;  ///< why nothing better
+
   /// Every mention has exactly one answer, or a reason why not.
   bool complete() const;
 };
@@ -35,7 +38,8 @@ struct DemoStory {
 /// A person posts, mentioning every agent; waits until each has answered or said why not.
 Task<DemoStory> tell_demo_story(System& system, std::chrono::seconds patience);
 
-/// {"threads":[{"post_id","mentioned":[{"agent","outcome","reason","comment_id"}]}]}
+/// {"sandbox":{"tier","reason"},
+///  "threads":[{"post_id","mentioned":[{"agent","outcome","reason","comment_id"}]}]}
 boost::json::value to_document(const DemoStory& story);
 void print_story(const Output& out, const DemoStory& story);
 

@@ -269,6 +269,9 @@ bool System::stuck() const {
 const std::vector<ListedAgent>& System::agents() const {
   return impl_->listed;
 }
+const sandbox::TierReport* System::sandbox() const {
+  return impl_->runner ? impl_->runner->sandbox() : nullptr;
+}
 hubapi::HubClient& System::hub() {
   return impl_->service_client->hub;
 }

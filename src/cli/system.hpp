@@ -46,6 +46,8 @@ class System {
   /// URLs and keys, as they go into run.json and keys.json.
   const RunningSystem& running() const;
   const std::vector<ListedAgent>& agents() const;
+  /// What keeps programs of agents in here; null until the runner has found out.
+  const sandbox::TierReport* sandbox() const;
   // The Hub, each with its own key.
   hubapi::HubClient& hub();  ///< the service
   hubapi::HubClient& owner();

@@ -58,8 +58,27 @@ TEST_F(Demo, EveryExampleAnswersOnceOrSaysWhyNot) {
   EXPECT_THAT(text_of(found.at("archivist"), "reason"), StartsWith("missing grant hub:write"));
   EXPECT_EQ(text_of(found.at("frugal"), "reason"), "Daily budget exceeded");
   EXPECT_THAT(text_of(found.at("night-owl"), "reason"), HasSubstr("respond_to_mentions"));
+  EXPECT_EQ(text_of(found.at("toolsmith"), "outcome"), "answered");
   EXPECT_THAT(ran.err, IsEmpty());
   EXPECT_THAT(folders_in(folder_.file("tmp")), IsEmpty()) << "a demo leaves nothing behind";
+}
+
+TEST_F(Demo, OneAgentWritesEditsAndReadsAFile) {
+  const auto ran = run({"demo", "--definitions", std::string(BOTBURROW_SOURCE_DIR) + "/examples"});
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("Read answered:\n  - ink\n  - paper\n  - a stapler"));
+}
+
+// As in a container that lets nobody make namespaces.
+TEST_F(Demo, WithoutBubblewrapItSaysSoAndGoesOn) {
+  set("SANDBOX_BACKEND", "landlock");
+  const auto examples = std::string(BOTBURROW_SOURCE_DIR) + "/examples";
+  const auto ran = run({"demo", "--definitions", examples});
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_THAT(ran.out, ::testing::ContainsRegex("Sandbox: (landlock|none) here, so agents have"));
+  const auto story = run({"demo", "--json", "--definitions", examples}).json();
+  EXPECT_NE(text_of(story.at("sandbox"), "tier"), "bwrap");
+  EXPECT_EQ(text_of(mentions(story).at("toolsmith"), "outcome"), "answered");
 }
 
 TEST_F(Demo, PrintsTheThreadForPeople) {

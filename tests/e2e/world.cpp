@@ -132,11 +132,12 @@ void World::define_agent(const std::string& name, const AgentText& text) {
                             "type: {}\n"
                             "brain:\n  provider: anthropic\n  model: claude-sonnet-4-20250514\n"
                             "  max_tokens: 512\n"
-                            "capabilities:\n  grants: [{}]\n"
+                            "capabilities:\n  grants: [{}]\n{}"
                             "behavior:\n{}"
                             "  limits: {{min_interval_seconds: {}, max_daily_comments: 500, "
                             "max_responses_per_thread: 20}}\n",
-                            name, text.type, text.grants, text.behavior, text.min_interval));
+                            name, text.type, text.grants, text.capabilities, text.behavior,
+                            text.min_interval));
   folder_.write(where + "/system-prompt.md", fmt::format("You are {}.\n", name));
 }
 

@@ -36,7 +36,8 @@ using Variables = std::map<std::string, std::string>;
 struct AgentText {
   std::string type = "native";
   std::string grants = "hub:read, hub:write";
-  std::string behavior = "";  ///< further lines of `behavior:`, two blanks deep
+  std::string capabilities = "";  ///< further lines of `capabilities:`, two blanks deep
+  std::string behavior = "";      ///< further lines of `behavior:`, two blanks deep
   int min_interval = 0;
 };
 
