@@ -28,6 +28,17 @@ std::string without_repeat_note(const std::string& content) {
   return content.ends_with(note) ? content.substr(0, content.size() - note.size()) : content;
 }
 
+// Each call has its result, or vendors refuse the transcript.
+llm::ToolResult unrun(const llm::ToolCall& call) {
+  return {
+      .call_id = call.id,
+      .tool_name = call.name,
+      .content = fmt::format("Error: not run: at most {} calls of one answer are; make the rest "
+                             "with your next answer",
+                             kCallsOfAnAnswerMax),
+      .is_error = true};
+}
+
 // Runs all calls of one answer in their order, so that the effects of a run are numbered the same
 // way in every rerun of it.
 struct ToolRound {
@@ -40,7 +51,13 @@ Task<ToolRound> run_tools(std::vector<llm::ToolCall> calls, tools::Toolbox& tool
                           RepeatGuard& guard, std::function<void()> after_tool, Deadline deadline,
                           Log log) {
   ToolRound round;
+  if (calls.size() > kCallsOfAnAnswerMax)
+    log.warning("tool_calls_left_out", {{"calls", calls.size()}, {"run", kCallsOfAnAnswerMax}});
   for (const auto& call : calls) {
+    if (round.results.size() >= kCallsOfAnAnswerMax) {
+      round.results.push_back(unrun(call));
+      continue;
+    }
     bool fatal = false;
     auto result = co_await toolbox.call(call, deadline, fatal);
     if (after_tool) after_tool();

@@ -9,6 +9,9 @@
 
 namespace botburrow::agent {
 
+/// Calls of one answer that are run; what is beyond is answered unrun.
+inline constexpr std::size_t kCallsOfAnAnswerMax = 16;
+
 struct LoopLimits {
   int iterations_max = 10;      ///< model calls
   std::int64_t tokens_max = 0;  ///< input and output of one activation; 0 = no limit

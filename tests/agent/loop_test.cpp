@@ -205,6 +205,28 @@ TEST_F(LoopTest, RefusalIsAnError) {
   EXPECT_EQ(run().error, "The model refused to answer");
 }
 
+TEST_F(LoopTest, OfAFloodOfCallsTheFirstSixteenAreRunAndTheRestIsTold) {
+  llm::ModelAnswer flood;
+  for (int number = 0; number < 500; ++number) {
+    auto one = echo(std::to_string(number));
+    one.tool_calls[0].id = fmt::format("call_{}", number);
+    flood.tool_calls.push_back(one.tool_calls[0]);
+  }
+  flood.stop = StopReason::tool_use;
+  model->then(flood).then(says("done"));
+  EXPECT_TRUE(run().success());
+  EXPECT_EQ(ran.size(), 16U);
+  EXPECT_EQ(ran.back(), "15");
+  // Every call has a result all the same, in its order.
+  const auto& sent = model->requests.at(1).messages.back();
+  ASSERT_EQ(sent.tool_results.size(), 500U);
+  EXPECT_EQ(sent.tool_results[15].content, "echo of 15");
+  EXPECT_EQ(sent.tool_results[16].call_id, "call_16");
+  EXPECT_THAT(sent.tool_results[16].content, HasSubstr("at most 16 calls of one answer"));
+  EXPECT_TRUE(sent.tool_results[499].is_error);
+  EXPECT_EQ(lines->count("tool_calls_left_out"), 1U);
+}
+
 TEST_F(LoopTest, FatalToolEndsTheRunWithoutTheRest) {
   model->then(calls({{"echo", {{"text", "fatal"}}}, {"echo", {{"text", "never"}}}}));
   const auto result = run();
