@@ -96,7 +96,8 @@ Activation::Activation(ActivationServices services, const ActivationSettings& se
       claim_(std::move(claim)),
       hooks_(std::move(hooks)),
       log_(std::move(log)),
-      journal_(services_.journal, claim_, services_.prices, services_.clock, services_.metrics) {}
+      journal_(services_.journal, claim_, services_.prices, services_.clock, services_.metrics,
+               services_.scrubber) {}
 
 Activation::~Activation() = default;
 
@@ -112,6 +113,7 @@ Task<Ending> Activation::run(Deadline deadline) {
     ending = Ending::failed(fmt::format("Execution timed out after {} seconds", seconds.count()));
     ending.outcome = queue::Outcome::timeout;
   }
+  if (services_.scrubber) ending.reason = services_.scrubber->scrub(std::move(ending.reason));
   co_return ending;
 }
 
@@ -236,7 +238,8 @@ Task<Ending> Activation::work(Deadline deadline) {
       {.id = claim_.item.agent_id, .name = definition->name, .fence = claim_.fence.to_string()},
       {.limits = definition->behavior.limits,
        .can_create_posts = definition->behavior.can_create_posts,
-       .grants = grants},
+       .grants = grants,
+       .scrubber = services_.scrubber},
       hooks_.may_write, journal_, log_);
   const CountWrites count(writer, tally_);
   std::optional<sandbox::Place> place;
@@ -249,6 +252,7 @@ Task<Ending> Activation::work(Deadline deadline) {
   tools::Toolbox toolbox(log_, services_.metrics,
                          tools::GrantTable(grants, definition->capabilities.shell.enabled),
                          settings_.tools.output_bytes_max);
+  toolbox.scrub_with(services_.scrubber);
   fill_toolbox(toolbox, writer, place ? &*place : nullptr, *definition);
   const auto mcp = mcp_session(*definition, grants, writer);
   RunContext context{.services = services_,

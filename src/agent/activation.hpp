@@ -8,6 +8,7 @@
 #include "agent/tally.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
+#include "base/scrubber.hpp"
 #include "base/task.hpp"
 #include "definitions/catalog.hpp"
 #include "definitions/grants.hpp"
@@ -60,6 +61,8 @@ struct ActivationServices {
   /// Servers of the Model Context Protocol; null: agents have none.
   const tools::McpServices* mcp = nullptr;
   mcp::Launcher* mcp_launcher = nullptr;  ///< null: none that is a process
+  /// Takes secrets out of results of tools, posts, journal and reasons. Null: nothing is known.
+  const Scrubber* scrubber = nullptr;
   /// Null: there is no place to work in, and no tool that needs one.
   sandbox::Sandboxes* sandboxes = nullptr;
 };

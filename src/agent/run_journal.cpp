@@ -23,11 +23,13 @@ std::string scope_of(const std::string& notification_id) {
 }  // namespace
 
 RunJournal::RunJournal(queue::Journal& store, const queue::Claim& claim,
-                       const llm::PriceTable& prices, Clock& clock, Metrics& metrics)
+                       const llm::PriceTable& prices, Clock& clock, Metrics& metrics,
+                       const Scrubber* scrubber)
     : store_(store),
       claim_(claim),
       prices_(prices),
       clock_(clock),
+      scrubber_(scrubber),
       answers_reused_(metrics
                           .counter("botburrow_journal_answers_reused_total",
                                    "Model answers taken from the journal, and not paid for again.")
@@ -170,6 +172,7 @@ void RunJournal::add(JournalKind kind, json::object fields) {
                                 {"attempt", claim_.attempt},
                                 {"fence", claim_.fence.to_string()}});
   }
+  if (scrubber_) fields = scrubber_->scrub_document(std::move(fields)).as_object();
   line(kind, std::move(fields));
 }
 

@@ -3,6 +3,7 @@
 #include "agent/loop.hpp"
 #include "agent/past_work.hpp"
 #include "base/metrics.hpp"
+#include "base/scrubber.hpp"
 #include "base/time.hpp"
 #include "llm/prices.hpp"
 #include "queue/journal.hpp"
@@ -19,10 +20,11 @@ namespace botburrow::agent {
 /// A model call and an effect are written down before they are made, and the lines before them with
 /// them; a model's answer as soon as it is there. Other lines wait for the next of these, or for
 /// the end of the claim. Every writing throws Error{stale_fence, journal_full, redis_unavailable}.
+/// What `scrubber` finds is not written.
 class RunJournal final : public LoopJournal, public tools::EffectJournal {
  public:
   RunJournal(queue::Journal& store, const queue::Claim& claim, const llm::PriceTable& prices,
-             Clock& clock, Metrics& metrics);
+             Clock& clock, Metrics& metrics, const Scrubber* scrubber = nullptr);
 
   /// Reads what earlier claims wrote; asks nobody when this is the first.
   Task<> open();
@@ -65,6 +67,7 @@ class RunJournal final : public LoopJournal, public tools::EffectJournal {
   const queue::Claim& claim_;
   const llm::PriceTable& prices_;
   Clock& clock_;
+  const Scrubber* scrubber_;
   MetricValue& answers_reused_;
   MetricValue& effects_reused_;
   PastWork past_;

@@ -9,6 +9,8 @@
 #include <fmt/format.h>
 
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -166,9 +168,22 @@ std::unique_ptr<CLI::App> make_app(Context& context) {
   return app;
 }
 
+namespace {
+
+// Keys are in memory: it goes into no core dump, and no other process of this user looks into it.
+// What is started later is not held to the second.
+void keep_memory_private() {
+  const rlimit none{0, 0};
+  ::setrlimit(RLIMIT_CORE, &none);
+  ::prctl(PR_SET_DUMPABLE, 0);
+}
+
+}  // namespace
+
 int run(int argc, char** argv) {
   // A peer that hangs up is an error of that write, never the end of the process.
   ::signal(SIGPIPE, SIG_IGN);
+  keep_memory_private();
   try {
     Context context{.environment = Environment::of_process(), .run = {}};
     const auto app = make_app(context);

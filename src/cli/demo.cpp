@@ -44,7 +44,7 @@ std::string examples_folder() {
 // The log of a demo would drown its story: only what went wrong is shown.
 Log demo_log(const Environment& environment, const Settings& settings) {
   if (settings.is_set("LOG_LEVEL")) return command_log(environment, settings);
-  return Log(fd_log_sink(2),
+  return Log(scrubbing_log_sink(fd_log_sink(2), environment.scrubber),
              {.level = LogLevel::error,
               .format = environment.stderr_is_terminal ? LogFormat::console : LogFormat::json,
               .colour = false});

@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "base/random.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/known_secrets.hpp"
 
 #include <fmt/format.h>
 
@@ -83,9 +84,10 @@ LogLevel level_of(const std::string& name) {
 Log make_log(const Environment& environment, const Settings& settings, int fd, bool terminal) {
   const std::string format = settings.text("LOG_FORMAT");
   const bool console = format.empty() ? terminal : format == "console";
-  return Log(fd_log_sink(fd), {.level = level_of(settings.text("LOG_LEVEL")),
-                               .format = console ? LogFormat::console : LogFormat::json,
-                               .colour = terminal && !environment.variable("NO_COLOR")});
+  return Log(scrubbing_log_sink(fd_log_sink(fd), environment.scrubber),
+             {.level = level_of(settings.text("LOG_LEVEL")),
+              .format = console ? LogFormat::console : LogFormat::json,
+              .colour = terminal && !environment.variable("NO_COLOR")});
 }
 
 }  // namespace
@@ -149,6 +151,8 @@ Settings load_settings(const Environment& environment, std::string_view program,
                        std::vector<SettingsSources::Flag> flags, std::string data_folder) {
   Settings settings =
       Settings::read(sources_of(environment, std::move(flags), std::move(data_folder)), program);
+  learn_secrets(*environment.scrubber, environment, settings);
+  scrub_errors_with(environment.scrubber);
   if (settings.problems().empty()) return settings;
   print_warnings(settings);
   for (const std::string& line : settings.problems())

@@ -1,9 +1,11 @@
 #pragma once
 
 #include "base/log.hpp"
+#include "base/scrubber.hpp"
 #include "base/settings.hpp"
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,6 +23,9 @@ struct Environment {
   bool stdin_is_terminal = false;
   bool stdout_is_terminal = false;
   bool stderr_is_terminal = false;
+  /// Takes secrets out of what this process writes. load_settings() teaches it the ones there are;
+  /// those that are made or read later are added where that happens.
+  std::shared_ptr<Scrubber> scrubber = std::make_shared<Scrubber>();
 
   static Environment of_process();
   /// Nothing for unset and for empty.

@@ -15,14 +15,24 @@ int exit_code_of_error(const Error& error) {
   return exit_code_of(error.code());
 }
 
+std::shared_ptr<const Scrubber>& error_scrubber() {
+  static std::shared_ptr<const Scrubber> scrubber;
+  return scrubber;
+}
+
 void print_error(std::string_view message) {
   std::string line = printable(message);
+  if (error_scrubber()) line = error_scrubber()->scrub(std::move(line));
   for (char& c : line)
     if (c == '\n' || c == '\t') c = ' ';
   std::fprintf(stderr, "error: %s\n", line.c_str());
 }
 
 }  // namespace
+
+void scrub_errors_with(std::shared_ptr<const Scrubber> scrubber) {
+  error_scrubber() = std::move(scrubber);
+}
 
 int exit_code_of(errc code) {
   switch (code) {

@@ -1,8 +1,10 @@
 #pragma once
 
 #include "base/error.hpp"
+#include "base/scrubber.hpp"
 
 #include <exception>
+#include <memory>
 #include <stdexcept>
 #include <string>
 
@@ -35,6 +37,10 @@ class Exit : public std::exception {
  private:
   int code_;
 };
+
+/// From here on, `error: …` is printed without the secrets that this one knows. Of the whole
+/// process, since the last door has nothing else to hold on to.
+void scrub_errors_with(std::shared_ptr<const Scrubber> scrubber);
 
 /// Prints `error: …` for what was thrown (nothing for Exit and cancellations) and gives the exit
 /// code for it.

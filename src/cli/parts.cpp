@@ -29,7 +29,9 @@ llm::ProviderSettings provider_settings(const Environment& environment, const Se
   out.key = [&environment, &settings, allowed](std::string_view name) {
     if (const auto* spec = find_setting(name); spec && spec->secret) return settings.secret(name);
     const bool listed = std::find(allowed.begin(), allowed.end(), name) != allowed.end();
-    return Secret(listed ? environment.variable(name).value_or("") : "");
+    auto key = Secret(listed ? environment.variable(name).value_or("") : "");
+    environment.scrubber->add(key);
+    return key;
   };
   out.ollama_host = settings.text("OLLAMA_HOST");
   out.anthropic_base_url = settings.text("ANTHROPIC_BASE_URL");

@@ -57,6 +57,7 @@ struct ActivationParts {
                 .mcp = &mcp.services,
                  // Servers that are processes run in a sandbox or not at all.
                  .mcp_launcher = nullptr,
+                 .scrubber = ground.environment.scrubber.get(),
                  .sandboxes = &sandboxes} {}
 
   QueueParts queue;

@@ -47,7 +47,10 @@ struct System::Impl {
         redis(g.executor, options.data_folder, g.random, g.log.with({{"service", "redis"}})),
         tasks(g.executor, [this](const std::string& name, std::exception_ptr failure) {
           log.error("task_failed", {{"task", name}, {"error", describe(failure)}});
-        }) {}
+        }) {
+    for (const auto& key : {running.owner_key, running.service_key, running.admin_key})
+      ground.environment.scrubber->add(key);
+  }
 
   Ground with_service(const char* name) const {
     auto own = ground;

@@ -75,6 +75,12 @@ void HubWriter::check_trust() const {
               "the lease of this activation is no longer trusted; nothing more is written");
 }
 
+std::string HubWriter::without_secrets(std::string text) const {
+  if (!rules_.scrubber || !rules_.scrubber->finds_something(text)) return text;
+  log_.warning("secret_kept_from_post", {{"msg", "the text of a post or comment held a secret"}});
+  return rules_.scrubber->scrub(std::move(text));
+}
+
 std::optional<WriteRefusal> HubWriter::right_refusal() const {
   if (!rules_.grants.holds("hub:write")) {
     log_.warning("grant_denied", {{"grant", "hub:write"}});
@@ -263,6 +269,7 @@ std::optional<PastEffect> HubWriter::past_effect(const std::string& slot) {
 Task<WriteOutcome> HubWriter::comment(std::string target, std::string content, Deadline deadline) {
   if (auto refusal = right_refusal()) co_return WriteOutcome::refused(*std::move(refusal));
   check_trust();
+  content = without_secrets(std::move(content));
   auto place = co_await find_place(std::move(target), deadline);
   if (place.refusal) co_return WriteOutcome::refused(*std::move(place.refusal));
   const bool is_reply = !own_post_.empty() && place.post_id == own_post_ && !replied_;
@@ -319,6 +326,8 @@ Task<WriteOutcome> HubWriter::post(hubapi::NewPost post, Deadline deadline) {
         {.text = "this agent may only reply (behavior.can_create_posts is false)"});
   }
   check_trust();
+  post.title = without_secrets(std::move(post.title));
+  post.content = without_secrets(std::move(post.content));
   const auto slot = fmt::format("effect:{}", next_effect_);
   auto past = past_effect(slot);
   Write write{.charged = {.posts = 1}, .at = clock_.wall()};

@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "base/ids.hpp"
 #include "base/log.hpp"
+#include "base/scrubber.hpp"
 #include "base/task.hpp"
 #include "definitions/definition.hpp"
 #include "definitions/grants.hpp"
@@ -45,6 +46,7 @@ class HubWriter {
     definitions::Limits limits;
     bool can_create_posts = true;
     definitions::GrantSet grants;
+    const Scrubber* scrubber = nullptr;  ///< takes secrets out of what is posted; outlives it
   };
 
   /// `may_write` is asked right before each write: false once the lease is no longer trusted.
@@ -107,6 +109,7 @@ class HubWriter {
   };
   Effect effect_for(std::string slot, std::string path, boost::json::object body) const;
   void check_trust() const;
+  std::string without_secrets(std::string text) const;
   std::optional<PastEffect> past_effect(const std::string& slot);
   void count_comment(const WriteOutcome& outcome, const std::string& post_id, bool is_reply);
   /// Makes a new effect: writes it down, sends it, and sorts what can come back.

@@ -183,9 +183,12 @@ Task<llm::ToolResult> Toolbox::call(llm::ToolCall call, Deadline deadline, bool&
                           {"duration_ms", took.count()},
                           {"outcome", outcome}});
   fatal = fatal || output.fatal;
+  auto text = output.for_model();
+  // Before it is cut, or half of a secret would pass for something else.
+  if (scrubber_) text = scrubber_->scrub(std::move(text));
   co_return llm::ToolResult{.call_id = call.id,
                             .tool_name = call.name,
-                            .content = bounded_output(output.for_model(), output_bytes_max_),
+                            .content = bounded_output(std::move(text), output_bytes_max_),
                             .is_error = !output.error.empty()};
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/log.hpp"
 #include "base/metrics.hpp"
+#include "base/scrubber.hpp"
 #include "tools/grant_table.hpp"
 #include "tools/tool.hpp"
 
@@ -21,6 +22,9 @@ class Toolbox {
   /// `output_bytes_max` bounds each answer (TOOL_OUTPUT_LIMIT_KB).
   Toolbox(Log log, Metrics& metrics, GrantTable grants = {},
           std::size_t output_bytes_max = kToolOutputBytesMax);
+
+  /// From here on no result holds what this one finds; it outlives the box.
+  void scrub_with(const Scrubber* scrubber) { scrubber_ = scrubber; }
 
   /// Names are unique: asserts on a second tool of one name.
   void add(std::unique_ptr<Tool> tool);
@@ -44,6 +48,7 @@ class Toolbox {
   Metrics::Values& denied_;
   GrantTable grants_;
   std::size_t output_bytes_max_;
+  const Scrubber* scrubber_ = nullptr;
   std::vector<std::unique_ptr<Tool>> tools_;
   std::vector<llm::ToolSpec> specs_;
 };

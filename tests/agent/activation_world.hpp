@@ -71,6 +71,7 @@ class ActivationWorld : public test::HubWorld {
             .prices = prices,
             .clock = clock,
             .metrics = metrics,
+            .scrubber = &scrubber,
             .sandboxes = &sandboxes};
   }
   /// What lies in the folder of workspaces now.
@@ -128,6 +129,7 @@ class ActivationWorld : public test::HubWorld {
   OneModel models{model};
   llm::PriceTable prices;
   ActivationSettings settings;
+  Scrubber scrubber;
 };
 
 }  // namespace botburrow::agent

@@ -80,6 +80,34 @@ TEST_F(JournaledActivationTest, AnsweredModelCallIsNotPaidForAgain) {
   EXPECT_EQ(world.used_today("ada").comments, 1);
 }
 
+TEST_F(JournaledActivationTest, NoSecretIsWrittenDownOrPosted) {
+  world.scrubber.add(Secret("hunter2-hunter2"));
+  const auto post = world.new_post("@ada hello, is it hunter2-hunter2?");
+  world.model->then(calls({{"Write", {{"file_path", "x"}, {"content", "hunter2-hunter2"}}}}));
+  world.model->then(says("yes, hunter2-hunter2, or 68756e746572322d68756e74657232"));
+  EXPECT_EQ(world.activate(claim(5)).outcome(), "success");
+  ASSERT_THAT(world.comments_by("ada", post), SizeIs(1));
+  EXPECT_EQ(world.comments_by("ada", post)[0].content,
+            "yes, [secret removed], or [secret removed]");
+  std::string lines;
+  const auto reply = world.run(world.redis.command({"LRANGE", "journal:w-1", "0", "-1"}));
+  for (const auto& line : reply.array())
+    lines += line.str();
+  EXPECT_THAT(lines, HasSubstr("[secret removed]"));
+  EXPECT_THAT(lines, testing::Not(HasSubstr("hunter2")));
+  EXPECT_THAT(lines, testing::Not(HasSubstr("68756e746572322d")));
+  EXPECT_EQ(world.lines->count("secret_kept_from_post"), 1U);
+}
+
+TEST_F(JournaledActivationTest, AReasonHoldsNoSecret) {
+  world.scrubber.add(Secret("hunter2-hunter2"));
+  world.new_post("@ada hello");
+  world.model->always(Error(errc::model_refused_request, "no such key: hunter2-hunter2"));
+  const auto ran = world.activate(claim(5));
+  EXPECT_THAT(ran.ending.reason, HasSubstr("[secret removed]"));
+  EXPECT_THAT(ran.ending.reason, testing::Not(HasSubstr("hunter2")));
+}
+
 TEST_F(JournaledActivationTest, PostOfUnknownOutcomeIsLookedUp) {
   const auto post = world.new_post("@ada hello");
   world.model->then(says("the answer"));

@@ -166,6 +166,35 @@ TEST_F(ToolboxTest, RefusalIsCountedAsBlocked) {
   EXPECT_THAT(metrics.expose(), HasSubstr("tool=\"no\",outcome=\"blocked\"} 1"));
 }
 
+TEST_F(ToolboxTest, NoResultHoldsAKnownSecret) {
+  Scrubber scrubber;
+  scrubber.add(Secret("hunter2-hunter2"));
+  box.scrub_with(&scrubber);
+  add("prints", [](json::value) -> Task<ToolOutput> {
+    co_return ToolOutput{.output = "key=hunter2-hunter2", .error = "refused hunter2-hunter2"};
+  });
+  add("throws", [](json::value) -> Task<ToolOutput> {
+    throw std::runtime_error("with hunter2-hunter2");
+    co_return ToolOutput{};
+  });
+  EXPECT_EQ(call("prints").content, "key=[secret removed]\nError: refused [secret removed]");
+  EXPECT_THAT(call("throws").content, HasSubstr("with [secret removed]"));
+  EXPECT_THAT(call("hunter2-hunter2").content, HasSubstr("Unknown tool: [secret removed]"));
+}
+
+TEST_F(ToolboxTest, ASecretAtTheCutIsNotHalved) {
+  Scrubber scrubber;
+  scrubber.add(Secret("hunter2-hunter2"));
+  box.scrub_with(&scrubber);
+  add("long", [](json::value) -> Task<ToolOutput> {
+    std::string text;
+    while (text.size() < 3 * kToolOutputBytesMax)
+      text += "hunter2-hunter2";
+    co_return ToolOutput::ok(text);
+  });
+  EXPECT_THAT(call("long").content, Not(HasSubstr("hunter2")));
+}
+
 TEST_F(ToolboxTest, LongOutputKeepsHeadAndTail) {
   add("long", [](json::value) { return say("begin " + std::string(200'000, 'x') + " end"); });
   const auto content = call("long").content;
