@@ -10,6 +10,7 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 # One kind of code for libraries and programs, so that all can reuse one precompiled header.
 set(CMAKE_CXX_COMPILE_OPTIONS_PIE "-fPIC")
 set(BOTBURROW_SANITIZE "" CACHE STRING "sanitizers, as for -fsanitize=")
+option(BOTBURROW_FUZZ "fuzz targets (./dev fuzz), and counters of coverage for them in all code" OFF)
 
 add_compile_options(-Wall -Wextra -Wpedantic -Werror -Wno-missing-field-initializers
                     -Wno-unused-parameter -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough
@@ -26,6 +27,9 @@ set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1 -DNDEBUG")
 if(BOTBURROW_SANITIZE)
   add_compile_options(-fsanitize=${BOTBURROW_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${BOTBURROW_SANITIZE})
+  if(BOTBURROW_FUZZ)
+    add_compile_options(-fsanitize=fuzzer-no-link)
+  endif()
 elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
   add_compile_options(-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -D_GLIBCXX_ASSERTIONS
                       -fstack-protector-strong -fstack-clash-protection -fcf-protection)

@@ -54,7 +54,7 @@ struct ActivationParts {
                  .prices = models.prices,
                  .clock = ground.clock,
                  .metrics = metrics,
-                .mcp = &mcp.services,
+                 .mcp = &mcp.services,
                  // Servers that are processes run in a sandbox or not at all.
                  .mcp_launcher = nullptr,
                  .scrubber = ground.environment.scrubber.get(),
