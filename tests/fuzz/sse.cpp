@@ -1,4 +1,4 @@
-#include "llm/sse.hpp"
+#include "net/sse.hpp"
 
 #include "base/error.hpp"
 #include "tests/fuzz/targets.hpp"
@@ -20,8 +20,8 @@ struct Outcome {
 template <class Feed>
 Outcome outcome_of(Feed feed) {
   Outcome outcome;
-  llm::SseParser parser(kEventBytesMax);
-  const auto keep = [&](const llm::SseEvent& event) {
+  net::SseParser parser(kEventBytesMax);
+  const auto keep = [&](const net::SseEvent& event) {
     require(event.data.size() <= kEventBytesMax, "an event stays within its limit");
     outcome.events.emplace_back(event.event, event.data);
   };
