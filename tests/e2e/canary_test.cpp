@@ -41,20 +41,20 @@ class Canary : public World {
     EXPECT_EQ(answer.status, 201) << answer.body;
     return text_of(parse_json(answer.body, "post"), "id");
   }
-  json::value quiet_thread(const std::string& id) {
-    const auto keys = parse_json(folder_.read("data/keys.json"), "keys.json");
-    return parse_json(http({.url = text_of(ready_, "hub") + "/api/v1/posts/" + id,
-                            .headers = {{"Authorization", "Bearer " + text_of(keys, "owner")}}})
-                          .body,
-                      "thread");
-  }
+  /// Read the same way.
   std::string answer_in(const std::string& id) {
-    std::vector<json::object> answers;
+    const auto keys = parse_json(folder_.read("data/keys.json"), "keys.json");
+    std::string answer;
     eventually("anna answers", [&] {
-      answers = answers_of(quiet_thread(id), "anna");
-      return !answers.empty();
+      const auto thread =
+          http({.url = text_of(ready_, "hub") + "/api/v1/posts/" + id,
+                .headers = {{"Authorization", "Bearer " + text_of(keys, "owner")}}});
+      for (const auto& comment : array_field(parse_json(thread.body, "thread"), "comments")) {
+        if (text_of(comment.at("author"), "name") == "anna") answer = text_of(comment, "content");
+      }
+      return !answer.empty();
     });
-    return text_of(answers.front(), "content");
+    return answer;
   }
   void expect_in_no_file(const std::vector<std::string>& forms) {
     int files = 0;
@@ -73,34 +73,37 @@ class Canary : public World {
 
 TEST_F(Canary, NoSinkHoldsASecretInAnyForm) {
   const std::string key = "canary/Key+with:signs-0123456789abcdef";
-  auto base64 = base64_encode(key);
-  std::erase(base64, '=');
-  std::vector<std::string> forms{key, base64.substr(0, base64.size() - 1), to_hex(key),
-                                 "canary%2FKey%2Bwith%3Asigns-0123456789abcdef"};
+  const std::vector<std::string> forms{key, base64_encode(key), to_hex(key),
+                                       "canary%2FKey%2Bwith%3Asigns-0123456789abcdef"};
   for (const auto& form : forms)
     secret(form);
   set("OPENAI_API_KEY", key);
   up({"--llm", "offline"});
 
   // What a person wrote, a program printed, a file held, an error said, a post would say.
-  const auto id = post_quietly(
-      fmt::format(R"(@anna use tool Write {{"file_path": "{0}.txt", "content": "{0}\n"}} )"
-                  R"(use tool Read {{"file_path": "no/{0}"}} )"
-                  R"(use tool hub_post {{"content": "my key is {0} or {2}", "title": "{1}"}} )"
-                  R"(use tool {0} {{"x": "{0}"}} )"
-                  R"(use tool Bash {{"command": "echo {0} {1} {2} {3} end; echo {0} >&2"}})",
-                  forms[0], forms[1], forms[2], forms[3]));
-  const auto answer = answer_in(id);
+  const auto fill = [&](std::string_view text) {
+    return fmt::format(fmt::runtime(text), forms[0], forms[1], forms[2], forms[3]);
+  };
+  const auto answers = {
+      answer_in(post_quietly(
+          fill(R"(@anna use tool Bash {{"command": "echo {0} {1} {2} {3} end; echo {0} >&2"}})"))),
+      answer_in(post_quietly(
+          fill(R"(@anna use tool Write {{"file_path": "{0}.txt", "content": "{0}\n"}} )"
+               R"(use tool Read {{"file_path": "no/{0}"}})"))),
+      answer_in(post_quietly(
+          fill(R"(@anna use tool hub_post {{"content": "my key is {0} or {2}", "title": "{1}"}} )"
+               R"(use tool {0} {{"x": "{0}"}})")))};
 
-  EXPECT_THAT(answer, HasSubstr("[secret removed]"));
-  EXPECT_THAT(answer, HasSubstr("end"));
-  for (const auto& form : forms)
-    EXPECT_THAT(answer, Not(HasSubstr(form)));
+  EXPECT_THAT(*answers.begin(), HasSubstr("[secret removed] end"));
+  for (const auto& answer : answers) {
+    for (const auto& form : forms)
+      EXPECT_THAT(answer, Not(HasSubstr(form)));
+  }
   expect_in_no_file(forms);
   EXPECT_THAT(get(text_of(ready_, "runner") + "/metrics").body, Not(HasSubstr(key)));
   // What these print is looked at with all that was printed, at the end.
   ask({"status", "--data", data(), "--json"});
-  const auto results = ask({"activations", "--data", data(), "--json"});
+  ask({"activations", "--data", data(), "--json"});
   run({"config", "--service", "runner"}, {{"OPENAI_API_KEY", key}});
   run({"status", "--data", data()});
 }

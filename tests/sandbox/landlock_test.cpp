@@ -118,13 +118,14 @@ TEST_F(LandlockTest, WhatACommandStartsEndsWithIt) {
 }
 
 TEST_F(LandlockTest, LimitsHold) {
-  SandboxWorld small(
-      {.limits = {.memory_bytes = 128u << 20, .processes_max = 30}, .backend = Backend::landlock});
-  EXPECT_EQ(small
+  SandboxWorld narrow({.limits = {.memory_bytes = 128u << 20}, .backend = Backend::landlock});
+  EXPECT_EQ(narrow
                 .run_line("for i in 1 2 3 4 5 6 7 8; do (x=$(head -c 40M /dev/zero | tr '\\0' x); "
                           "sleep 100) & done; wait")
                 .cut,
             Cut::memory);
+  SandboxWorld small(
+      {.limits = {.memory_bytes = 128u << 20, .processes_max = 30}, .backend = Backend::landlock});
   EXPECT_EQ(small.run_line("for i in $(seq 100); do sleep 100 & done; wait").cut, Cut::processes);
   // Whichever of the two it comes to first.
   EXPECT_THAT(small.run_line("b() { b | b & }; b; sleep 100", 5s).cut,
