@@ -159,11 +159,15 @@ Log Log::none() {
 }
 
 Log Log::with(std::initializer_list<LogField> fields) const {
-  Log copy = *this;
+  auto context = std::make_shared<std::string>(context_ ? *context_ : "");
   for (const auto& field : fields) {
-    append_json(copy.context_json_, field);
-    append_console(copy.context_console_, field);
+    if (options_.format == LogFormat::json)
+      append_json(*context, field);
+    else
+      append_console(*context, field);
   }
+  Log copy = *this;
+  copy.context_ = std::move(context);
   return copy;
 }
 
@@ -192,7 +196,7 @@ void Log::write(LogLevel level, std::string_view event,
   if (options_.format == LogFormat::json) {
     line = fmt::format(R"({{"timestamp":"{}","level":"{}","event":)", now, name_of(level));
     append_json_string(line, event);
-    line += context_json_;
+    if (context_) line += *context_;
     for (const auto& field : fields)
       append_json(line, field);
     line.push_back('}');
@@ -203,7 +207,7 @@ void Log::write(LogLevel level, std::string_view event,
                            : fmt::format("{} {:<7} {}", clock, name_of(level), event);
     for (const auto& field : fields)
       append_console(line, field);
-    line += context_console_;
+    if (context_) line += *context_;
   }
   sink_->write(level, line);
 }

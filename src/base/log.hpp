@@ -78,10 +78,10 @@ class Log {
 
  private:
   void write(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) const;
+  // context_: the fields of every line, in the form of the log. Copies of a log share them.
   std::shared_ptr<LogSink> sink_;
   Options options_;
-  std::string context_json_;
-  std::string context_console_;
+  std::shared_ptr<const std::string> context_;
 };
 
 /// Lines to a file descriptor (1 = stdout, 2 = stderr), each whole and on a line of its own. A line
