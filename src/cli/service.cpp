@@ -1,6 +1,7 @@
 #include "cli/service.hpp"
 
 #include "base/error.hpp"
+#include "base/resident.hpp"
 #include "cli/exit_code.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -111,11 +112,32 @@ auto note_ending(asio::io_context& io, Ending& ending) {
 
 }  // namespace
 
+namespace {
+
+constexpr std::chrono::seconds kStartedAfter(2);
+constexpr std::chrono::seconds kTrimPeriod(5);
+
+/// Keeps the process as small as what it does: once when it has started, and after bursts.
+void keep_small(asio::steady_timer& timer, bool started) {
+  timer.expires_after(started ? kTrimPeriod : kStartedAfter);
+  timer.async_wait([&timer, started](const boost::system::error_code& error) {
+    if (error) return;
+    trim_heap();
+    if (!started) release_startup_pages();
+    keep_small(timer, true);
+  });
+}
+
+}  // namespace
+
 int run_service(std::function<Task<int>(StopRequest& stop)> body) {
+  share_one_heap();
   Ending ending;
   {
     asio::io_context io(1);
     StopRequest stop(io.get_executor());
+    asio::steady_timer care(io);
+    keep_small(care, false);
     asio::co_spawn(io, body(stop), note_ending(io, ending));
     io.run();
   }
