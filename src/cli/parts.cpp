@@ -16,9 +16,13 @@ using namespace std::chrono_literals;
 constexpr std::size_t kPoolThreads = 2;
 constexpr auto kLookPeriod = 1s;
 constexpr auto kLookTime = 5s;
+/// A runner may have a thousand of these: each answer comes in pieces of a few words.
+constexpr std::size_t kModelBufferBytes = 2 * 1024;
+constexpr std::size_t kHubBufferBytes = 16 * 1024;
 
-net::HttpClient::Options client_options(std::size_t connections_max) {
+net::HttpClient::Options client_options(std::size_t connections_max, std::size_t buffer_bytes) {
   return {.connections_max = connections_max,
+          .receive_buffer_bytes = buffer_bytes,
           .user_agent = fmt::format("botburrow-agents/{}", version())};
 }
 
@@ -103,7 +107,7 @@ Task<> QueueParts::stop() {
 }
 
 HubParts::HubParts(const Ground& g, const std::string& url, Secret key, Metrics& metrics)
-    : http(g.executor, client_options(100)),
+    : http(g.executor, client_options(100, kHubBufferBytes)),
       hub(http, {.url = url, .service_key = std::move(key), .agent_keys = agent_keys(g.settings)},
           g.random, g.log, metrics) {}
 
@@ -132,7 +136,7 @@ Task<> DefinitionParts::watch_loop() {
 
 ModelParts::ModelParts(const Ground& g, Metrics& metrics)
     // One connection an activation: as many as a runner may have waiting.
-    : http(g.executor, client_options(4096)),
+    : http(g.executor, client_options(4096, kModelBufferBytes)),
       prices(price_table(g.settings)),
       models(provider_settings(g.environment, g.settings), http, g.random, g.log, &metrics) {}
 

@@ -23,7 +23,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr long kBufferBytes = 16 * 1024;
+constexpr long kUploadBufferBytes = 16 * 1024;
 constexpr std::size_t kEasyHandlesKept = 32;
 
 std::string from_environment(std::initializer_list<const char*> names) {
@@ -132,8 +132,8 @@ struct HttpClient::Impl {
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, kBufferBytes);
-    curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, kBufferBytes);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, static_cast<long>(options.receive_buffer_bytes));
+    curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, kUploadBufferBytes);
     curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, static_cast<long>(options.idle_expiry.count()));
     // Without this, cancelling while a name is looked up would block until the look-up ends.
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);

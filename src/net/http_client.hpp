@@ -62,6 +62,9 @@ class HttpClient {
     std::size_t connections_max = 100;      ///< at one time over all hosts; more wait
     std::size_t connections_idle_max = 20;  ///< kept for reuse
     std::chrono::seconds idle_expiry{30};
+    /// What an exchange holds for receiving while it is under way; 1 KiB at least. Less is for many
+    /// that wait long for short answers.
+    std::size_t receive_buffer_bytes = 16 * 1024;
     std::string user_agent;
   };
   HttpClient(boost::asio::any_io_executor executor, Options options);
