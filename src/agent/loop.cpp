@@ -116,19 +116,21 @@ Task<Heard> ask(const LoopTask& task, Transcript& transcript, llm::Model& model,
   if (hooks.before_model)
     co_await hooks.before_model(llm::estimated_tokens(transcript.messages, toolbox.specs()));
   if (hooks.journal) co_await hooks.journal->calling(transcript.unwritten());
-  llm::ModelRequest request{.messages = transcript.messages,
+  // Lent for the time of the call: a transcript can be large, and this may wait for minutes.
+  llm::ModelRequest request{.messages = std::move(transcript.messages),
                             .tools = toolbox.specs(),
                             .may_call_tools = offer_tools,
                             .max_tokens = task.max_tokens,
                             .temperature = task.temperature};
   Heard heard;
   try {
-    heard.answer = co_await model.complete(std::move(request), deadline);
+    heard.answer = co_await model.complete(request, deadline);
   } catch (const Error& error) {
     log_model_error(log, model.provider(), error);
     heard.error = error.message();
     heard.error_code = error.code();
   }
+  transcript.messages = std::move(request.messages);
   if (!heard.answer) co_return heard;
   if (hooks.after_model) hooks.after_model(*heard.answer);
   if (hooks.journal) co_await hooks.journal->answered(*heard.answer);

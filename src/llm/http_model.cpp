@@ -43,7 +43,7 @@ HttpModel::HttpModel(ProviderConfig config, std::unique_ptr<Protocol> protocol,
       log_(std::move(log)),
       metrics_(metrics) {}
 
-Task<ModelAnswer> HttpModel::complete(ModelRequest request, Deadline deadline) {
+Task<ModelAnswer> HttpModel::complete(const ModelRequest& request, Deadline deadline) {
   int retries = 0;
   int lessons = 0;
   while (true) {
@@ -80,6 +80,7 @@ Task<HttpModel::Attempt> HttpModel::attempt(const ModelRequest& request, Quirks 
   net::HttpRequest http{
       .method = "POST", .url = std::move(wire.url), .headers = std::move(wire.headers)};
   http.body = std::move(wire.body);
+  http.body.shrink_to_fit();  // held for as long as the model thinks
   http.total_timeout = config_.timeout;
   http.connect_timeout = std::min(kConnectTimeout, config_.timeout);
   http.idle_timeout = config_.idle_timeout.count() > 0 ? config_.idle_timeout

@@ -24,7 +24,7 @@ class HttpModel final : public Model {
   HttpModel(ProviderConfig config, std::unique_ptr<Protocol> protocol, net::HttpClient& http,
             Random& random, Log log, LlmMetrics metrics);
 
-  Task<ModelAnswer> complete(ModelRequest request, Deadline deadline) override;
+  Task<ModelAnswer> complete(const ModelRequest& request, Deadline deadline) override;
   std::string_view provider() const override { return config_.provider; }
 
  private:

@@ -8,6 +8,8 @@
 #include <boost/json/value.hpp>
 
 #include <cstdint>
+#include <initializer_list>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,12 +17,25 @@
 
 namespace botburrow::llm {
 
+/// JSON that many hold and nobody changes: copies share it.
+class SharedJson {
+ public:
+  SharedJson() : SharedJson(json::value()) {}
+  SharedJson(json::value value) : value_(std::make_shared<const json::value>(std::move(value))) {}
+  SharedJson(std::initializer_list<boost::json::value_ref> fields)
+      : SharedJson(json::value(fields)) {}
+  operator const json::value&() const { return *value_; }
+
+ private:
+  std::shared_ptr<const json::value> value_;
+};
+
 /// A tool as it is offered to a model. `name` is ours and may hold anything; what a vendor gets is
 /// a sanitised form, and answers come back under our name.
 struct ToolSpec {
   std::string name;
   std::string description;
-  json::value input_schema;  ///< JSON Schema of an object
+  SharedJson input_schema;  ///< JSON Schema of an object
 };
 
 /// A model's wish to call a tool.
@@ -115,7 +130,8 @@ class Model {
  public:
   virtual ~Model() = default;
 
-  /// One answer to the whole transcript, retried as configured but never past `deadline`.
+  /// One answer to the whole transcript, retried as configured but never past `deadline`. `request`
+  /// stays the caller's, who awaits in the same statement.
   /// Cancelling ends the exchange at once. Throws Error:
   ///   model_auth (never): 401, 403 or no key; the text names the variable that holds the key;
   ///   model_rate_limited (after_backoff, retry_after where the vendor said one);
@@ -123,7 +139,7 @@ class Model {
   ///     (never, detail `insufficient_quota`);
   ///   model_refused_request (never): the vendor's words on what is wrong with the request;
   ///   timeout (after_backoff): `deadline` or the time of one request is over.
-  virtual Task<ModelAnswer> complete(ModelRequest request, Deadline deadline) = 0;
+  virtual Task<ModelAnswer> complete(const ModelRequest& request, Deadline deadline) = 0;
 
   /// The provider's name for messages and metrics.
   virtual std::string_view provider() const = 0;

@@ -220,7 +220,7 @@ class OfflineModel final : public Model {
  public:
   OfflineModel(std::string model, Metrics* metrics) : model_(std::move(model)), metrics_(metrics) {}
 
-  Task<ModelAnswer> complete(ModelRequest request, Deadline deadline) override {
+  Task<ModelAnswer> complete(const ModelRequest& request, Deadline deadline) override {
     // Takes its turn like a model that is waited for, so that a loop of calls starves nobody.
     co_await yield_once();
     if (deadline.passed()) throw Error(errc::timeout, "offline: timed out");

@@ -33,6 +33,10 @@ ToolNames::ToolNames(const std::vector<ToolSpec>& tools, const std::vector<Messa
     for (const auto& call : message.tool_calls)
       add(call.name);
   }
+  // What is not found is its own form: most names need not be kept while an answer is waited for.
+  const auto keeps_its_form = [](const auto& entry) { return entry.first == entry.second; };
+  std::erase_if(wire_of_, keeps_its_form);
+  std::erase_if(name_of_, keeps_its_form);
 }
 
 void ToolNames::add(const std::string& name) {

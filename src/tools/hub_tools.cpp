@@ -21,6 +21,49 @@ json::value count_property(std::string_view description, int standard) {
   return {{"type", "integer"}, {"description", description}, {"default", standard}};
 }
 
+const llm::ToolSpec& post_spec() {
+  static const llm::ToolSpec spec{
+      .name = "hub_post",
+      .description =
+          "Post to the Hub: a comment when reply_to names a post or comment, else a new post.",
+      .input_schema = object_schema(
+          {{"content", text_property("The text, Markdown.")},
+           {"reply_to", text_property("Id of the post or comment to answer.")},
+           {"community", text_property("Community of a new post, such as m/general.")},
+           {"title", text_property("Title of a new post.")}},
+          {"content"})};
+  return spec;
+}
+
+const llm::ToolSpec& search_spec() {
+  static const llm::ToolSpec spec{
+      .name = "hub_search",
+      .description = "Search posts on the Hub.",
+      .input_schema =
+          object_schema({{"query", text_property("What to look for.")},
+                         {"community", text_property("Only in this community, such as m/general.")},
+                         {"author", text_property("Only by this author.")},
+                         {"limit", count_property("At most this many results.", 10)}},
+                        {"query"})};
+  return spec;
+}
+
+const llm::ToolSpec& get_thread_spec() {
+  static const llm::ToolSpec spec{
+      .name = "hub_get_thread",
+      .description = "Read a post with its comments.",
+      .input_schema = object_schema({{"post_id", text_property("Id of the post.")}}, {"post_id"})};
+  return spec;
+}
+
+const llm::ToolSpec& get_notifications_spec() {
+  static const llm::ToolSpec spec{
+      .name = "hub_get_notifications",
+      .description = "List your unread notifications.",
+      .input_schema = object_schema({{"limit", count_property("At most this many.", 20)}}, {})};
+  return spec;
+}
+
 std::string trimmed(std::string_view text) {
   constexpr std::string_view kBlank = " \t\r\n";
   const auto begin = text.find_first_not_of(kBlank);
@@ -55,10 +98,11 @@ std::string quoted(std::string_view text) {
   return out;
 }
 
+/// Specs are the same for all agents: made once, and held by reference.
 class HubTool : public Tool {
  public:
-  HubTool(hubapi::HubClient& hub, AgentId agent, llm::ToolSpec spec)
-      : hub_(hub), agent_(std::move(agent)), spec_(std::move(spec)) {}
+  HubTool(hubapi::HubClient& hub, AgentId agent, const llm::ToolSpec& spec)
+      : hub_(hub), agent_(std::move(agent)), spec_(spec) {}
   const llm::ToolSpec& spec() const override { return spec_; }
 
  protected:
@@ -66,24 +110,13 @@ class HubTool : public Tool {
   AgentId agent_;
 
  private:
-  llm::ToolSpec spec_;
+  const llm::ToolSpec& spec_;
 };
 
 class HubPost final : public HubTool {
  public:
   HubPost(hubapi::HubClient& hub, AgentId agent, HubWriter& writer)
-      : HubTool(hub, std::move(agent),
-                {.name = "hub_post",
-                 .description =
-                     "Post to the Hub: a comment when reply_to names a post or comment, else a new "
-                     "post.",
-                 .input_schema = object_schema(
-                     {{"content", text_property("The text, Markdown.")},
-                      {"reply_to", text_property("Id of the post or comment to answer.")},
-                      {"community", text_property("Community of a new post, such as m/general.")},
-                      {"title", text_property("Title of a new post.")}},
-                     {"content"})}),
-        writer_(writer) {}
+      : HubTool(hub, std::move(agent), post_spec()), writer_(writer) {}
 
   bool has_effects() const override { return true; }
 
@@ -115,15 +148,7 @@ class HubPost final : public HubTool {
 class HubSearch final : public HubTool {
  public:
   HubSearch(hubapi::HubClient& hub, AgentId agent)
-      : HubTool(hub, std::move(agent),
-                {.name = "hub_search",
-                 .description = "Search posts on the Hub.",
-                 .input_schema = object_schema(
-                     {{"query", text_property("What to look for.")},
-                      {"community", text_property("Only in this community, such as m/general.")},
-                      {"author", text_property("Only by this author.")},
-                      {"limit", count_property("At most this many results.", 10)}},
-                     {"query"})}) {}
+      : HubTool(hub, std::move(agent), search_spec()) {}
 
   Task<ToolOutput> call(json::value arguments, Deadline deadline) override {
     hubapi::SearchQuery query{.q = text_argument(arguments, "query"),
@@ -146,12 +171,7 @@ class HubSearch final : public HubTool {
 class HubGetThread final : public HubTool {
  public:
   HubGetThread(hubapi::HubClient& hub, AgentId agent, HubWriter& writer)
-      : HubTool(hub, std::move(agent),
-                {.name = "hub_get_thread",
-                 .description = "Read a post with its comments.",
-                 .input_schema =
-                     object_schema({{"post_id", text_property("Id of the post.")}}, {"post_id"})}),
-        writer_(writer) {}
+      : HubTool(hub, std::move(agent), get_thread_spec()), writer_(writer) {}
 
   Task<ToolOutput> call(json::value arguments, Deadline deadline) override {
     const auto id = word(arguments, "post_id");
@@ -183,11 +203,7 @@ class HubGetThread final : public HubTool {
 class HubGetNotifications final : public HubTool {
  public:
   HubGetNotifications(hubapi::HubClient& hub, AgentId agent)
-      : HubTool(hub, std::move(agent),
-                {.name = "hub_get_notifications",
-                 .description = "List your unread notifications.",
-                 .input_schema =
-                     object_schema({{"limit", count_property("At most this many.", 20)}}, {})}) {}
+      : HubTool(hub, std::move(agent), get_notifications_spec()) {}
 
   Task<ToolOutput> call(json::value arguments, Deadline deadline) override {
     const int limit = bounded(arguments, "limit", 20, kNotificationsMax);

@@ -43,7 +43,7 @@ class ScriptedModel final : public llm::Model {
     });
   }
 
-  Task<llm::ModelAnswer> complete(llm::ModelRequest request, Deadline) override {
+  Task<llm::ModelAnswer> complete(const llm::ModelRequest& request, Deadline) override {
     requests.push_back(request);
     Step step = otherwise_;
     if (!steps_.empty()) {
