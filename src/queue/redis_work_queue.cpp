@@ -220,10 +220,13 @@ struct RedisWorkQueue::Impl {
   }
 
   void note_enqueued(const WorkItem& item, EnqueueResult result) {
-    log.debug(event_of(result), {{"agent_id", item.agent_id.str()},
-                                 {"priority", name_of(item.priority)},
-                                 {"queue", queue_key(item.priority)},
-                                 {"result", name_of(result)}});
+    // Fields cost their formatting also where nobody writes them, and this is for every item.
+    if (log.enabled(LogLevel::debug)) {
+      log.debug(event_of(result), {{"agent_id", item.agent_id.str()},
+                                   {"priority", name_of(item.priority)},
+                                   {"queue", queue_key(item.priority)},
+                                   {"result", name_of(result)}});
+    }
     if (metrics) {
       metrics->enqueued.with({std::string(name_of(item.priority)), std::string(name_of(result))})
           .add();
@@ -254,10 +257,12 @@ struct RedisWorkQueue::Impl {
                           .backoff = seconds(number_of(fields.at(2))),
                           .follow_up = number_of(fields.at(3)) == 1,
                           .next = std::nullopt};
-    log.debug("work_completed", {{"agent_id", completion.lease.agent_id.str()},
-                                 {"activation_id", completion.lease.activation_id.str()},
-                                 {"success", completion.result.success},
-                                 {"owner", answer.ok}});
+    if (log.enabled(LogLevel::debug)) {
+      log.debug("work_completed", {{"agent_id", completion.lease.agent_id.str()},
+                                   {"activation_id", completion.lease.activation_id.str()},
+                                   {"success", completion.result.success},
+                                   {"owner", answer.ok}});
+    }
     if (answer.ok && is_failure(completion.outcome))
       note_breaker(completion.lease.agent_id.str(), answer.failures, answer.backoff);
     return answer;
