@@ -1,48 +1,32 @@
 // Measures the main job from outside, on the built program: start-up, idle memory, the time from a
 // posted mention to its answer, and a thousand activations waiting on a slow model in one runner.
-// Prints one line a figure: `name value unit`. Asserts nothing.
+// Prints one line a figure and writes bench/results/main_job.json. Asserts nothing.
+#include "base/deadline.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
-#include "hubapi/client.hpp"
-#include "net/http_client.hpp"
-#include "net/subprocess.hpp"
-#include "tests/support/llm_simulator.hpp"
-#include "tests/support/private_redis.hpp"
+#include "bench/cluster.hpp"
+#include "bench/report.hpp"
 #include "tests/support/run_task.hpp"
 
-#include <boost/asio/io_context.hpp>
-#include <boost/json.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
-#include <string>
-#include <vector>
 
 namespace {
 
 using namespace botburrow;
+using namespace botburrow::bench;
 using namespace std::chrono_literals;
-namespace fs = std::filesystem;
 using Seconds = std::chrono::duration<double>;
 
 constexpr int kMentions = 100;
+constexpr int kStarts = 15;
 constexpr int kWaiting = 1000;
 
-void figure(const std::string& name, double value, const std::string& unit) {
-  std::printf("%-44s %12.2f %s\n", name.c_str(), value, unit.c_str());
-  std::fflush(stdout);
-}
-
-double resident_mib(int pid) {
-  std::ifstream status(fmt::format("/proc/{}/status", pid));
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("VmRSS:")) return std::atof(line.c_str() + 6) / 1024;
-  }
-  return 0;
+double ms_since(Instant begun) {
+  return Seconds(BootClock::now() - begun).count() * 1000;
 }
 
 double percentile(std::vector<double> values, double share) {
@@ -52,72 +36,22 @@ double percentile(std::vector<double> values, double share) {
              : values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1))];
 }
 
-struct Folder {
-  Folder() {
-    std::string name = (fs::temp_directory_path() / "botburrow-bench-XXXXXX").string();
-    path = ::mkdtemp(name.data());
-  }
-  ~Folder() {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
-  }
-  fs::path path;
-};
-
-std::vector<std::string> environment(std::vector<std::string> more) {
-  std::vector<std::string> all{"PATH=/usr/local/bin:/usr/bin:/bin",
-                               "LANG=C.UTF-8",
-                               "HOME=/tmp",
-                               "HUB_RATE_COMMENTS=0",
-                               "HUB_RATE_POSTS=0",
-                               "HUB_RATE_ALL=0",
-                               "DAILY_TOKEN_LIMIT=0",
-                               "LOG_LEVEL=error"};
-  all.insert(all.end(), more.begin(), more.end());
-  return all;
+void add_memory(FigureList& figures, const std::string& what, int pid) {
+  const auto memory = memory_of(pid);
+  figures.add(what + ": resident", memory.resident, "MiB");
+  figures.add(what + ": of it private", memory.private_part, "MiB");
+  figures.add(what + ": proportional (Pss)", memory.proportional, "MiB");
 }
 
-// One program and where it says that it is ready.
-struct Program {
-  Program(boost::asio::io_context& ioc, std::vector<std::string> words,
-          std::vector<std::string> variables) {
-    words.insert(words.begin(), BOTBURROW_PROGRAM);
-    process =
-        net::Process::spawn(ioc.get_executor(), {.argv = std::move(words),
-                                                 .environment = environment(std::move(variables)),
-                                                 .die_with_parent = true});
-  }
-  std::unique_ptr<net::Process> process;
-};
-
-Task<json::value> ready_document(fs::path file) {
+Task<json::value> ready_document(std::string file) {
   const auto deadline = Deadline::in(60s);
-  while (!fs::exists(file)) {
+  while (!std::filesystem::exists(file)) {
     if (deadline.passed())
       throw Error(errc::timeout, "the program did not become ready within a minute");
     co_await sleep_for(1ms);
   }
   std::ifstream in(file);
   co_return parse_json(std::string((std::istreambuf_iterator<char>(in)), {}), "ready file");
-}
-
-std::string key_of(const fs::path& data, const char* name) {
-  std::ifstream in(data / "keys.json");
-  return string_field(parse_json(std::string((std::istreambuf_iterator<char>(in)), {}), "keys"),
-                      name)
-      .value_or("");
-}
-
-void write_agent(const fs::path& root, const std::string& name) {
-  fs::create_directories(root / "agents" / name);
-  std::ofstream(root / "agents" / name / "config.yaml")
-      << "name: " << name
-      << "\ntype: native\nbrain:\n  provider: anthropic\n  model: claude-sonnet-4-20250514\n"
-      << "capabilities:\n  grants: [hub:read, hub:write]\n"
-      << "behavior:\n  limits:\n    max_daily_comments: 100000\n    max_responses_per_thread: "
-         "1000\n    min_interval_seconds: 0\n";
-  std::ofstream(root / "agents" / name / "system-prompt.md")
-      << "You are " << name << ", a short-spoken agent that measures things.\n";
 }
 
 net::HttpRequest hub_call(const std::string& hub, const std::string& key, std::string method,
@@ -146,125 +80,134 @@ Task<> wait_for_comment(net::HttpClient& http, std::string hub, std::string key,
   throw Error(errc::timeout, "no answer within 30 s");
 }
 
-Task<> measure_up(boost::asio::io_context& ioc) {
-  Folder folder;
-  write_agent(folder.path, "meter");
+Task<> measure_up(boost::asio::io_context& ioc, FigureList& figures) {
+  test::ScratchFolder folder;
+  write_agent(folder.path(), "meter");
   const auto begun = BootClock::now();
-  Program up(
-      ioc,
-      {"up", "--definitions", folder.path.string(), "--data", (folder.path / "data").string(),
-       "--hub-port", "0", "--coordinator-port", "0", "--runner-port", "0", "--llm", "offline",
-       "--ready-file", (folder.path / "ready").string()},
-      {});
-  const auto ready = co_await ready_document(folder.path / "ready");
-  figure("up: start to ready", Seconds(BootClock::now() - begun).count() * 1000, "ms");
-  figure("up: resident, idle (all services)", resident_mib(up.process->pid()), "MiB");
+  Service up(ioc,
+             {"up", "--definitions", folder.path().string(), "--data", folder.file("data"),
+              "--hub-port", "0", "--coordinator-port", "0", "--runner-port", "0", "--llm",
+              "offline", "--ready-file", folder.file("ready")},
+             {});
+  const auto ready = co_await ready_document(folder.file("ready"));
+  figures.add("up: start to ready", ms_since(begun), "ms");
   const auto hub = string_field(ready, "hub").value_or("");
-  const auto owner = key_of(folder.path / "data", "owner");
+  const auto owner =
+      string_field(parse_json(folder.read("data/keys.json"), "keys"), "owner").value_or("");
   net::HttpClient http(ioc.get_executor(), {});
   std::vector<double> took;
   for (int i = 0; i < kMentions; ++i) {
     const auto posted = BootClock::now();
     const auto id = co_await post(http, hub, owner, fmt::format("@meter how long is {}?", i));
     co_await wait_for_comment(http, hub, owner, id);
-    took.push_back(Seconds(BootClock::now() - posted).count() * 1000);
+    took.push_back(ms_since(posted));
   }
-  figure("mention to answer, offline model, p50", percentile(took, 0.5), "ms");
-  figure("mention to answer, offline model, p99", percentile(took, 0.99), "ms");
-  figure("up: resident after 100 mentions", resident_mib(up.process->pid()), "MiB");
-  co_await up.process->terminate(20s);
+  figures.add("mention to answer, offline model, p50", percentile(took, 0.5), "ms");
+  figures.add("mention to answer, offline model, p99", percentile(took, 0.99), "ms");
+  co_await sleep_for(4s);
+  add_memory(figures, "up, idle after 100 mentions (all services)", up.pid());
+  co_await up.kill();
+}
+
+// From exec to the moment at which Redis has the claim, for work that waits already.
+Task<double> start_to_claim(boost::asio::io_context& ioc, test::PrivateRedis& redis,
+                            std::string definitions) {
+  redis.flush();
+  redis.ask({"SET", "work:generation", "bench:1"});
+  redis.ask({"LPUSH", "work:queue:high",
+             R"({"agent_id": "meter", "agent_name": "meter", "task_type": "inbox"})"});
+  const auto begun = BootClock::now();
+  Service runner(ioc, {"runner", "--metrics-port", "0", "--metrics-host", "127.0.0.1"},
+                 {"REDIS_URL=" + redis.url(), "HUB_URL=http://127.0.0.1:1", "HUB_API_KEY=none",
+                  "AGENT_DEFINITIONS_PATH=" + definitions});
+  while (redis.ask({"GET", "work:fence"}).is_nil()) {
+    if (ms_since(begun) > 20'000) throw Error(errc::timeout, "the runner claimed nothing");
+    co_await sleep_for(200us);
+  }
+  const double took = ms_since(begun);
+  co_await runner.kill();
+  co_return took;
+}
+
+Task<> measure_start(boost::asio::io_context& ioc, FigureList& figures) {
+  test::ScratchFolder folder;
+  test::PrivateRedis redis;
+  write_agent(folder.path(), "meter");
+  std::vector<double> took;
+  for (int i = 0; i < kStarts; ++i)
+    took.push_back(co_await start_to_claim(ioc, redis, folder.path().string()));
+  figures.add("runner: start to first claim, p50", percentile(took, 0.5), "ms");
+  figures.add("runner: start to first claim, worst of 15", percentile(took, 1), "ms");
 }
 
 // Services apart: what each takes when idle, and a runner full of waiting activations.
-Task<> measure_apart(boost::asio::io_context& ioc) {
-  Folder folder;
-  test::PrivateRedis redis;
-  for (int i = 0; i < kWaiting; ++i)
-    write_agent(folder.path, fmt::format("agent-{:04}", i));
-  test::LlmSimulator::Options options;
-  test::LlmSimulator model(ioc.get_executor(), options);
-  model.start();
-  model.script([](const test::LlmSimulator::Request&) {
+Task<> measure_waiting(boost::asio::io_context& ioc, FigureList& figures) {
+  Cluster cluster(ioc, {.agents = kWaiting, .slots = kWaiting});
+  cluster.model().script([](const test::LlmSimulator::Request&) {
     auto answer = test::LlmSimulator::Answer::say("measured");
-    answer.delay = 30s;
+    answer.delay = 20s;
     return answer;
   });
-  const std::string admin = "botburrow_admin_bench";
-  const std::string service = "botburrow_service_bench";
-  const auto hub_url = std::string("http://127.0.0.1:18732");
-  Program hub(ioc,
-              {"hub", "--data", (folder.path / "hub").string(), "--hub-host", "127.0.0.1",
-               "--hub-port", "18732"},
-              {"HUB_ADMIN_KEY=" + admin});
-  net::HttpClient http(ioc.get_executor(), {});
-  for (const auto deadline = Deadline::in(20s); !deadline.passed();) {
-    bool up = false;
-    try {
-      up = (co_await http.send({.url = hub_url + "/ready"})).status == 200;
-    } catch (const Error&) {
-    }
-    if (up) break;
-    co_await sleep_for(10ms);
-  }
-  const auto issue = [&](std::string name, std::string type) -> Task<std::string> {
-    const auto answer = co_await http.send(hub_call(
-        hub_url, admin, "POST", "/keys",
-        to_json(json::value{{"name", name}, {"agent_type", type}, {"act_as", type == "service"}})));
-    co_return string_field(parse_json(answer.body, "key"), "api_key").value_or("");
-  };
-  const auto service_key = co_await issue("bench-service", "service");
-  const auto owner_key = co_await issue("bench-owner", "human");
-  json::array agents;
-  for (int i = 0; i < kWaiting; ++i)
-    agents.push_back({{"name", fmt::format("agent-{:04}", i)}});
-  co_await http.send(hub_call(hub_url, admin, "POST", "/agents/register/batch",
-                              to_json(json::value{{"agents", std::move(agents)}})));
-  const std::vector<std::string> variables{"HUB_URL=" + hub_url,
-                                           "HUB_API_KEY=" + service_key,
-                                           "REDIS_URL=" + redis.url(),
-                                           "AGENT_DEFINITIONS_PATH=" + folder.path.string(),
-                                           "ANTHROPIC_API_KEY=" + options.key,
-                                           "ANTHROPIC_BASE_URL=" + model.url(),
-                                           "MIN_ACTIVATION_INTERVAL=604800",
-                                           "MAX_CONCURRENT_ACTIVATIONS=1000"};
-  Program coordinator(ioc, {"coordinator", "--metrics-port", "0", "--metrics-host", "127.0.0.1"},
-                      variables);
-  Program runner(
-      ioc,
-      {"runner", "--metrics-port", "0", "--metrics-host", "127.0.0.1", "--mode", "notification"},
-      variables);
-  co_await sleep_for(3s);
-  figure("hub: resident, idle", resident_mib(hub.process->pid()), "MiB");
-  figure("coordinator: resident, idle", resident_mib(coordinator.process->pid()), "MiB");
-  figure("runner: resident, idle", resident_mib(runner.process->pid()), "MiB");
-  for (int at = 0; at < kWaiting; at += 10) {
-    std::string text = "measure:";
-    for (int i = at; i < at + 10; ++i)
-      text += fmt::format(" @agent-{:04}", i);
-    co_await post(http, hub_url, owner_key, text);
-  }
+  co_await cluster.start_hub();
+  cluster.start_coordinator();
+  cluster.start_runner();
+  co_await sleep_for(5s);
+  add_memory(figures, "hub, idle", cluster.hub_service().pid());
+  add_memory(figures, "coordinator, idle", cluster.coordinator().pid());
+  add_memory(figures, "runner, idle", cluster.runner().pid());
   const auto begun = BootClock::now();
-  co_await model.wait_for_requests(kWaiting, 60s);
-  figure("1,000 activations: all waiting after", Seconds(BootClock::now() - begun).count(), "s");
-  figure("runner: resident, 1,000 activations waiting", resident_mib(runner.process->pid()), "MiB");
-  for (auto* program : {&runner, &coordinator, &hub})
-    program->process->signal_group(9);
-  for (auto* program : {&runner, &coordinator, &hub})
-    co_await program->process->wait();
-  co_await model.stop();
+  std::vector<std::string> posts;
+  for (int at = 0; at < kWaiting; at += 10)
+    posts.push_back(co_await cluster.mention(at, at + 10, "measure:"));
+  co_await cluster.model().wait_for_requests(kWaiting, 60s);
+  figures.add("1,000 mentions: all activations wait after", ms_since(begun) / 1000, "s");
+  co_await sleep_for(1s);
+  figures.add("at one time on real connections", static_cast<double>(cluster.model().waiting_max()),
+              "activations");
+  add_memory(figures, "runner, 1,000 activations waiting", cluster.runner().pid());
+  if (const char* pause = std::getenv("BENCH_PAUSE")) {
+    std::fprintf(stderr, "runner pid %d\n", cluster.runner().pid());
+    co_await sleep_for(std::chrono::seconds(std::atoi(pause)));
+  }
+  int answered = 0;
+  const auto patience = Deadline::in(60s);
+  for (const auto& id : posts) {
+    for (int comments = 0; comments < 10 && !patience.passed();) {
+      const auto answer = co_await cluster.hub("GET", "/posts/" + id, cluster.owner_key());
+      comments =
+          static_cast<int>(int_field(parse_json(answer.body, "post"), "comment_count").value_or(0));
+      if (comments < 10) {
+        co_await sleep_for(50ms);
+        continue;
+      }
+      answered += comments;
+    }
+  }
+  figures.add("1,000 mentions: answered", answered, "mentions");
+  figures.add("1,000 mentions: posted to all answered (model takes 20 s)", ms_since(begun) / 1000,
+              "s");
+  add_memory(figures, "runner, after them", cluster.runner().pid());
+  co_await cluster.stop();
 }
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
   boost::asio::io_context ioc;
+  FigureList figures;
+  const std::string only = argc > 1 ? argv[1] : "";
   try {
-    figure("program size", static_cast<double>(fs::file_size(BOTBURROW_PROGRAM)) / (1 << 20),
-           "MiB");
-    test::run_task(ioc, measure_up(ioc), 180s);
-    test::run_task(ioc, measure_apart(ioc), 180s);
+    figures.add("program size",
+                static_cast<double>(std::filesystem::file_size(BOTBURROW_PROGRAM)) / (1 << 20),
+                "MiB");
+    if (only.empty() || only == "start") test::run_task(ioc, measure_start(ioc, figures), 180s);
+    if (only.empty() || only == "up") test::run_task(ioc, measure_up(ioc, figures), 180s);
+    if (only.empty() || only == "waiting") test::run_task(ioc, measure_waiting(ioc, figures), 300s);
+    auto document = machine();
+    document["figures"] = figures.to_document();
+    if (only.empty()) write_document("bench/results/main_job.json", document);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "bench: %s\n", error.what());
+    std::fprintf(stderr, "bench_main_job: %s\n", error.what());
     return 1;
   }
 }

@@ -1,6 +1,5 @@
 #!/bin/sh
-# The main job's figures; see bench/README.md.
+# The main job's figures; see bench/README.md. An argument (start, up, waiting) measures that part alone.
 set -eu
 cd "$(dirname "$0")/.."
-mkdir -p bench/results
-build/release/bench_main_job | tee bench/results/main_job.txt
+exec build/release/bench_main_job "$@"
