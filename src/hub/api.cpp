@@ -189,6 +189,16 @@ std::string Api::request_id_of(const net::ServerRequest& request) {
   return usable ? given : core.random.uuid4();
 }
 
+void Api::log_failure(const Call& call, const Error& error, const std::string& cause) {
+  const auto unsaid = core.request_faults.admit(cause, core.clock.now());
+  if (!unsaid) return;
+  core.log.error("hub_request_failed", {{"endpoint", call.request().route},
+                                        {"request_id", call.request_id()},
+                                        {"error", error.message()},
+                                        {"cause", cause},
+                                        {"unsaid", *unsaid}});
+}
+
 Reply Api::answer(const Call& call, const std::exception_ptr& failure) {
   try {
     std::rethrow_exception(failure);
@@ -198,15 +208,18 @@ Reply Api::answer(const Call& call, const std::exception_ptr& failure) {
     if (error.code() == errc::invalid_argument) {
       return ApiError(422, "validation", error.message()).response(call.request_id());
     }
-    const auto* fault = find_database_fault(error.detail());
-    core.log.error("hub_request_failed", {{"endpoint", call.request().route},
-                                          {"request_id", call.request_id()},
-                                          {"error", error.message()},
-                                          {"cause", fault ? fault->cause : ""}});
-    if (fault) return unavailable(*fault).response(call.request_id());
+    if (const auto* fault = find_database_fault(error.detail())) {
+      log_failure(call, error, std::string(fault->cause));
+      if (fault->stops_writing) core.note_database_state(failure);
+      return unavailable(*fault).response(call.request_id());
+    }
     if (error.retry() == Retry::after_backoff) {
+      log_failure(call, error, std::string(name_of(error.code())));
       return unavailable("the database cannot be used now; try again").response(call.request_id());
     }
+    core.log.error("hub_request_failed", {{"endpoint", call.request().route},
+                                          {"request_id", call.request_id()},
+                                          {"error", error.message()}});
   } catch (...) {
     core.log.error("hub_request_failed", {{"endpoint", call.request().route},
                                           {"request_id", call.request_id()},

@@ -95,6 +95,8 @@ class Api {
                     net::ServerRequest request);
   Task<Principal> principal_of_key(std::string key_hash, Access access);
   WriteGuard guard_of(const Call& call);
+  /// One line for each cause and minute, with the count of those left out.
+  void log_failure(const Call& call, const Error& error, const std::string& cause);
   [[noreturn]] void refuse(Call& call, const Limit& limit, const std::string& actor);
 };
 

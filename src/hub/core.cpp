@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <utility>
 
 namespace botburrow::hub {
 namespace {
@@ -80,6 +81,16 @@ Core::Core(boost::asio::any_io_executor executor_, HubOptions options_, Clock& c
 ApiError Core::no_database() const {
   if (const auto* fault = find_database_fault(database_cause)) return unavailable(*fault);
   return unavailable(database_fault.empty() ? "the database is not open yet" : database_fault);
+}
+
+void Core::note_database_state(const std::exception_ptr& failure) {
+  const bool was_up = std::exchange(database_up, !failure);
+  note_database_fault(failure);
+  if (was_up == database_up) return;
+  if (database_up)
+    log.info("hub_database_recovered");
+  else
+    log.error("hub_database_failed", {{"error", database_fault}, {"cause", database_cause}});
 }
 
 void Core::note_database_fault(const std::exception_ptr& failure) {

@@ -8,6 +8,7 @@
 #include "hub/bell.hpp"
 #include "hub/errors.hpp"
 #include "hub/events.hpp"
+#include "hub/fault_log.hpp"
 #include "hub/rate_limit.hpp"
 #include "hub/server.hpp"
 #include "hub/store.hpp"
@@ -67,6 +68,8 @@ struct Core {
   void agents_changed();
   /// Why there is no store, as an answer.
   ApiError no_database() const;
+  /// The database works (null), or fails for this; says so where that is news.
+  void note_database_state(const std::exception_ptr& failure);
   void note_database_fault(const std::exception_ptr& failure);
   bool ready() const { return store != nullptr && database_up && !stopping; }
   bool admin_key_set() const { return !admin_key_hash.empty(); }
@@ -85,9 +88,10 @@ struct Core {
   Bell work;  // rings when an agent may have become due
   EventFeed events;
   Bell readiness;  // rings when the database opened or never will
+  FaultLog request_faults{std::chrono::minutes(1)};
 
   bool stopping = false;
-  bool database_up = false;
+  bool database_up = false;    // it answers, and takes what is written
   std::string database_fault;  // why it is not up, for people
   std::string database_cause;  // the DatabaseFault's, where it is one
   std::exception_ptr fatal;    // a migration failed

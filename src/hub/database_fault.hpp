@@ -10,7 +10,8 @@ struct DatabaseFault {
   std::string_view cause;
   std::string_view words;  ///< for whoever asked: names no path
   std::string_view fix;
-  bool heals = true;  ///< once the cure is applied, without a restart
+  bool heals = true;          ///< once the cure is applied, without a restart
+  bool stops_writing = true;  ///< the next write would meet it, too
 };
 
 /// By a result code of SQLite (extended) and the errno of its last system call; never a success.

@@ -220,10 +220,13 @@ Task<> HubServer::Impl::keep_database() {
   for (;;) {
     co_await sleep_for(kPingPeriod);
     std::exception_ptr failure;
+    // What failed to write must be seen to write before anybody is sent here again. An idle Hub
+    // leaves its disk alone.
+    const bool was_down = !core->database_up;
     try {
       const bool purge = purge_at.passed();
-      co_await core->with_store([purge](Store& store) {
-        store.ping();
+      co_await core->with_store([purge, was_down](Store& store) {
+        was_down ? store.try_write() : store.ping();
         if (purge) store.purge_expired();
       });
       if (purge) purge_at = Deadline::in(kPurgePeriod);
@@ -231,16 +234,8 @@ Task<> HubServer::Impl::keep_database() {
       failure = std::current_exception();
     }
     if (failure && is_cancellation(failure)) std::rethrow_exception(failure);
-    const bool up = !failure;
-    core->note_database_fault(failure);
-    if (up != core->database_up) {
-      if (up)
-        core->log.info("hub_database_recovered");
-      else
-        core->log.error("hub_database_failed",
-                        {{"error", core->database_fault}, {"cause", core->database_cause}});
-    }
-    core->database_up = up;
+    // A request that failed meanwhile knows more than a ping that was good.
+    if (failure || was_down || core->database_up) core->note_database_state(failure);
   }
 }
 

@@ -53,6 +53,21 @@ void ensure_database_file(const std::string& path) {
   ::close(file);
 }
 
+void require_room(const std::string& path, std::size_t bytes) {
+  const auto beside = path + ".room";
+  const int file = ::open(beside.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (file < 0) {
+    const int error = errno;
+    fail_with(file_fault(error), path, fmt::format("cannot write: {}", std::strerror(error)));
+  }
+  ::unlink(beside.c_str());
+  const int error = ::posix_fallocate(file, 0, static_cast<off_t>(bytes));
+  ::close(file);
+  if (error != 0)
+    fail_with(file_fault(error), path,
+              fmt::format("no room for {} KiB: {}", bytes / 1024, std::strerror(error)));
+}
+
 Database::Database(std::string path) : path_(std::move(path)) {
   ensure_database_file(path_);
   const int flags =

@@ -18,6 +18,10 @@ namespace botburrow::hub {
 /// once. Throws what Database throws.
 void ensure_database_file(const std::string& path);
 
+/// Takes `bytes` on the volume of the database for a moment, and gives them back: what writing
+/// would meet now. Throws what Database throws.
+void require_room(const std::string& path, std::size_t bytes);
+
 /// One SQLite connection with its prepared statements. One thread at a time.
 ///
 /// Every failure throws Error: io with the cause of a DatabaseFault as its detail, after_backoff

@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::chrono::minutes kContentKept{10};
 constexpr std::chrono::hours kAuditKept{24 * 90};
+constexpr std::size_t kRoomWanted = 256 * 1024;  // a few of the largest writes
 
 /// Beside the file itself: SQLite has locks of its own on that. One for all names of one file.
 std::string lock_path(const std::string& database) {
@@ -42,6 +43,14 @@ SqliteStore::SqliteStore(StoreOptions options, Clock& clock, Random& random)
 
 void SqliteStore::ping() {
   Sql(db_, "SELECT one FROM dataset").run();
+  require_room(db_.path(), kRoomWanted);
+}
+
+void SqliteStore::try_write() {
+  ping();
+  Transaction transaction(db_);
+  Sql(db_, "UPDATE dataset SET generation = generation").run();
+  transaction.commit();
 }
 
 void SqliteStore::purge_expired() {

@@ -46,8 +46,11 @@ class Store {
 
   virtual void on_change(ChangeListener listener) = 0;
 
-  /// One trivial read. Throws when the database cannot answer.
+  /// One trivial read, and whether there is room to write. Throws when the database cannot answer,
+  /// or would refuse the next writes.
   virtual void ping() = 0;
+  /// As ping(), and one write to the disk that changes nothing.
+  virtual void try_write() = 0;
   /// Drops what has expired: idempotency answers, grace keys, old audit rows. Call every minute or
   /// so.
   virtual void purge_expired() = 0;

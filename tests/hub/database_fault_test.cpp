@@ -82,6 +82,11 @@ TEST(DatabaseFault, APageLimitIsAFullDisk) {
   std::filesystem::remove_all(folder);
 }
 
+/// The Hub looks at its database every five seconds.
+void until(HubHarness& hub, const std::function<bool()>& condition) {
+  ASSERT_TRUE(botburrow::test::run_until(hub.ioc, condition, std::chrono::seconds(60)));
+}
+
 /// A Hub on a volume of its own.
 class VolumeTest : public ::testing::Test {
  protected:
@@ -112,9 +117,26 @@ TEST_F(VolumeTest, AFullDiskIsToldFromOtherFaultsAndHeals) {
   EXPECT_THAT(refused.str("hint"), HasSubstr("free space"));
   EXPECT_THAT(refused.text, Not(HasSubstr(volume->path()))) << "strangers see no path";
   EXPECT_FALSE(refused.header("retry-after").empty());
+  EXPECT_EQ(hub.get("!/ready", "").status, 503) << "from the first write that failed";
   EXPECT_EQ(hub.get("/posts/" + thread, key).status, 200) << "reading goes on";
+  for (int i = 0; i < 20; ++i)
+    hub.post("/posts/" + thread + "/comments", key, {{"content", std::string(9000, 'x')}});
+  EXPECT_EQ(hub.lines->count("hub_request_failed"), 1u) << "one line tells as much as twenty";
+  EXPECT_EQ(hub.lines->count("hub_database_failed", "disk_full"), 1u);
   volume->empty();
   EXPECT_EQ(hub.post("/posts/" + thread + "/comments", key, {{"content", "after"}}).status, 201);
+}
+
+TEST_F(VolumeTest, ReadinessTellsOfAFullDiskBeforeAnybodyWrites) {
+  HubHarness hub(options());
+  const auto ready = [&hub] { return hub.get("!/ready", "").status; };
+  until(hub, [&] { return ready() == 200; });
+  volume->fill();
+  until(hub, [&] { return ready() == 503; });
+  EXPECT_THAT(hub.get("!/ready", "").str("reason"), HasSubstr("No space left"));
+  volume->empty();
+  until(hub, [&] { return ready() == 200; });
+  EXPECT_EQ(hub.lines->count("hub_database_recovered"), 1u);
 }
 
 TEST_F(VolumeTest, AReadOnlyVolumeIsSaidAndWaitedFor) {

@@ -38,7 +38,7 @@ HubHarness::HubHarness(HubOptions options)
       ioc.get_executor(),
       net::HttpClient::Options{.connections_max = 1000, .connections_idle_max = 300});
   server = std::make_unique<HubServer>(ioc.get_executor(), std::move(options), clock,
-                                       system_random(), Log::none(), metrics);
+                                       system_random(), Log(lines, {}), metrics);
   server->start();
 }
 

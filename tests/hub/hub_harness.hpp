@@ -6,6 +6,7 @@
 #include "base/random.hpp"
 #include "hub/server.hpp"
 #include "net/http_client.hpp"
+#include "tests/support/log_lines.hpp"
 #include "tests/support/run_task.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -84,6 +85,7 @@ class HubHarness {
   boost::asio::io_context ioc;
   ShiftedClock clock;
   Metrics metrics;
+  std::shared_ptr<botburrow::test::LogLines> lines = std::make_shared<botburrow::test::LogLines>();
   std::filesystem::path folder;
   std::unique_ptr<HubServer> server;
   std::unique_ptr<net::HttpClient> client;
