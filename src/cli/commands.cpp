@@ -71,7 +71,7 @@ std::string data_folder(const Context& context, const ServiceFlags& flags) {
 }
 
 Settings service_settings(const Context& context, const ServiceFlags& flags,
-                          std::string_view program) {
+                          std::string_view program, const SettingsCheck& further) {
   const std::string data = data_folder(context, flags);
   if (!flags.print_config && !flags.check)
     return load_settings(context.environment, program, *flags.settings, data);
@@ -82,6 +82,7 @@ Settings service_settings(const Context& context, const ServiceFlags& flags,
   for (const std::string& line : settings.problems())
     std::fprintf(stderr, "%s\n", line.c_str());
   if (!settings.problems().empty()) throw Exit(exit_code::kSettings);
+  if (flags.check && further) further(settings, data);
   if (flags.check) Output(context.environment).line("settings are good");
   throw Exit(exit_code::kDone);
 }

@@ -52,10 +52,15 @@ struct ServiceFlags {
 /// command.
 std::shared_ptr<ServiceFlags> add_service_flags(CLI::App& command, std::string_view program);
 
+/// What a service asks of its settings beyond the table; given them and the data folder. Throws
+/// Error{bad_settings}, as the start would.
+using SettingsCheck = std::function<void(const Settings&, const std::string&)>;
+
 /// Settings of a service that is about to start. Problems end the program with 78; --check and
 /// --print-config end it with 0 (throws Exit). `--data` is the default data folder where not given.
+/// --check asks `further`, too.
 Settings service_settings(const Context& context, const ServiceFlags& flags,
-                          std::string_view program);
+                          std::string_view program, const SettingsCheck& further = {});
 std::string data_folder(const Context& context, const ServiceFlags& flags);
 
 // One a file, each named like its command. Every one of these adds its subcommand to `app`.

@@ -53,7 +53,7 @@ Task<int> run_hub(StopRequest& stop, const Context& context, const Settings& set
 void add_hub_server(CLI::App& hub, Context& context) {
   auto flags = add_service_flags(hub, "hub");
   on_run(hub, context, [&context, flags] {
-    const auto settings = service_settings(context, *flags, "hub");
+    const auto settings = service_settings(context, *flags, "hub", hub_options);
     const auto data = data_folder(context, *flags);
     return run_service([&context, &settings, data](StopRequest& stop) {
       return run_hub(stop, context, settings, data);

@@ -7,6 +7,8 @@
 #include "cli/output.hpp"
 #include "cli/ports.hpp"
 #include "cli/service.hpp"
+#include "cli/service_manager.hpp"
+#include "cli/services.hpp"
 #include "cli/system.hpp"
 
 #include <CLI/CLI.hpp>
@@ -178,7 +180,7 @@ void add_up(CLI::App& app, Context& context) {
       "Print the URLs as JSON once everything is ready, alone on stdout; the log goes to "
       "stderr");
   on_run(*command, context, [&context, flags, ports, own] {
-    const auto settings = service_settings(context, *flags, "up");
+    const auto settings = service_settings(context, *flags, "up", hub_options);
     return run_service([&context, &settings, flags, ports, own](StopRequest& stop) {
       return run_up(stop, context, settings,
                     system_options(settings, *ports, data_folder(context, *flags)), *own);

@@ -46,6 +46,17 @@ TEST(Config, JsonHoldsSettingsProblemsAndWarnings) {
   EXPECT_EQ(string_field(row, "source"), "default");
 }
 
+TEST(Config, CheckRefusesWhatTheStartWouldRefuse) {
+  for (const char* service : {"hub", "up"}) {
+    const Ran ran = run_program(
+        {.arguments = {service, "--check"}, .environment = {{"ADMIN_API_KEY_HASH", "zz"}}});
+    EXPECT_EQ(ran.exit_code, 78) << service;
+    EXPECT_THAT(ran.err, HasSubstr("config error: BOTBURROW_ADMIN_API_KEY_HASH (2 characters): "
+                                   "expected the SHA-256 of the key as 64 hex digits"));
+    EXPECT_EQ(ran.out, "") << service;
+  }
+}
+
 TEST(Config, ProblemsGoToStderrOneLineEachAndEndWith78) {
   const Ran ran =
       run_program({.arguments = {"config"},
