@@ -1,5 +1,6 @@
 #include "agent/activation.hpp"
 
+#include "agent/metrics.hpp"
 #include "agent/run_context.hpp"
 #include "base/cleanup.hpp"
 #include "base/error.hpp"
@@ -137,19 +138,16 @@ Task<std::optional<Ending>> Activation::refuse_by_status(Deadline deadline) {
 
 void Activation::note_budget(const hubapi::Budget& budget) {
   const auto& id = claim_.item.agent_id.str();
-  const auto gauge = [&](const char* metric, const char* help, double daily, double monthly) {
-    auto& family = services_.metrics.gauge(metric, help, {"agent_id", "period"});
+  const AgentMetrics metrics(services_.metrics);
+  const auto show = [&](Metrics::Values& family, double daily, double monthly) {
     family.with({id, "daily"}).set(daily);
     family.with({id, "monthly"}).set(monthly);
   };
   const auto ratio = [](double used, double limit) { return limit > 0 ? used / limit : 0; };
-  gauge("botburrow_budget_used_usd", "Spent of the Hub's budget.", budget.daily_used,
-        budget.monthly_used);
-  gauge("botburrow_budget_limit_usd", "The Hub's budget; 0 = no limit.", budget.daily_limit,
-        budget.monthly_limit);
-  gauge("botburrow_budget_health_ratio", "Used part of the Hub's budget; 0 without a limit.",
-        ratio(budget.daily_used, budget.daily_limit),
-        ratio(budget.monthly_used, budget.monthly_limit));
+  show(metrics.budget_used, budget.daily_used, budget.monthly_used);
+  show(metrics.budget_limit, budget.daily_limit, budget.monthly_limit);
+  show(metrics.budget_health, ratio(budget.daily_used, budget.daily_limit),
+       ratio(budget.monthly_used, budget.monthly_limit));
   log_.debug("budget_checked", {{"daily_remaining", budget.daily_limit - budget.daily_used},
                                 {"monthly_remaining", budget.monthly_limit - budget.monthly_used}});
 }
@@ -186,7 +184,7 @@ Task<std::optional<Ending>> Activation::refuse_by_budget(Deadline deadline) {
 definitions::GrantSet Activation::grants_of(const definitions::AgentDefinition& definition) {
   auto effective = definitions::effective_grants(settings_.policy, definition.name,
                                                  definition.capabilities.grants);
-  auto& denied = tools::denied_grants(services_.metrics);
+  auto& denied = AgentMetrics(services_.metrics).grant_denied;
   for (const auto& refused : effective.refused) {
     log_.warning("grant_denied", {{"grant", refused.grant}, {"rule", refused.rule}});
     denied.with({refused.grant}).add();

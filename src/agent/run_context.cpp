@@ -1,6 +1,7 @@
 #include "agent/run_context.hpp"
 
 #include "agent/context.hpp"
+#include "agent/metrics.hpp"
 #include "base/error.hpp"
 #include "definitions/skill.hpp"
 
@@ -36,10 +37,8 @@ class Spending {
                                                 context.definition->brain.model)),
         guard_(context.services.state, context.services.clock, context.agent(),
                context.settings.caps, price_),
-        reserved_(context.services.metrics
-                      .gauge("botburrow_budget_reserved_usd",
-                             "Taken from the caps for model calls under way.", {"agent_id"})
-                      .with({context.agent().str()})) {}
+        reserved_(
+            AgentMetrics(context.services.metrics).budget_reserved.with({context.agent().str()})) {}
   ~Spending() { release(); }
   Spending(const Spending&) = delete;
 

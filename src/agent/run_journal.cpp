@@ -1,5 +1,6 @@
 #include "agent/run_journal.hpp"
 
+#include "agent/metrics.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "hubapi/wire.hpp"
@@ -30,14 +31,8 @@ RunJournal::RunJournal(queue::Journal& store, const queue::Claim& claim,
       prices_(prices),
       clock_(clock),
       scrubber_(scrubber),
-      answers_reused_(metrics
-                          .counter("botburrow_journal_answers_reused_total",
-                                   "Model answers taken from the journal, and not paid for again.")
-                          .with({})),
-      effects_reused_(metrics
-                          .counter("botburrow_journal_effects_reused_total",
-                                   "Effects of an earlier run that the journal knew of.")
-                          .with({})) {}
+      answers_reused_(AgentMetrics(metrics).answers_reused.with({})),
+      effects_reused_(AgentMetrics(metrics).effects_reused.with({})) {}
 
 Task<> RunJournal::open() {
   // The first claim of a piece of work gives it its name.

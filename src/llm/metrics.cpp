@@ -29,6 +29,13 @@ LlmMetrics::LlmMetrics(Metrics* metrics) {
                                 {"provider", "model", "outcome"});
 }
 
+void LlmMetrics::begin() {
+  if (requests_ == nullptr) return;
+  for (const char* outcome : {"success", "rate_limited", "unavailable", "timeout", "auth",
+                              "refused", "error", "cancelled"})
+    requests_->with({"_other", "_other", outcome});
+}
+
 void LlmMetrics::count(std::string_view provider, std::string_view model,
                        std::string_view outcome) {
   if (requests_ == nullptr) return;

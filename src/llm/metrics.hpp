@@ -14,6 +14,8 @@ namespace botburrow::llm {
 class LlmMetrics {
  public:
   explicit LlmMetrics(Metrics* metrics);
+  /// Every outcome with zero, before there is a model to name.
+  void begin();
   void count(std::string_view provider, std::string_view model, std::string_view outcome);
 
  private:

@@ -85,7 +85,9 @@ ConfiguredModels::ConfiguredModels(ProviderSettings settings, net::HttpClient& h
       http_(http),
       random_(random),
       log_(std::move(log)),
-      metrics_(metrics) {}
+      metrics_(metrics) {
+  LlmMetrics(metrics_).begin();
+}
 
 Task<OllamaModels> ConfiguredModels::probe_ollama() {
   const auto now = BootClock::now();

@@ -1,5 +1,6 @@
 #include "runner/runner.hpp"
 
+#include "agent/metrics.hpp"
 #include "base/deadline.hpp"
 #include "base/error.hpp"
 #include "base/stop.hpp"
@@ -70,7 +71,10 @@ struct Runner::Impl {
                                 std::exception_ptr failure) { loop_failed(name, failure); }),
         slots_(executor, [this](const std::string& name, std::exception_ptr failure) {
           loop_failed(name, failure);
-        }) {}
+        }) {
+    // The names of what activations count, with zero before the first one.
+    agent::AgentMetrics{metrics};
+  }
 
   void loop_failed(const std::string& name, std::exception_ptr failure) {
     log_.error("work_loop_error", {{"loop", name}, {"error", describe(failure)}});

@@ -101,10 +101,17 @@ std::string bounded_output(std::string text, std::size_t max) {
                      text.size() - head.size() - tail.size(), tail);
 }
 
+Metrics::Values& tool_call_counter(Metrics& metrics) {
+  auto& calls = metrics.counter("botburrow_tool_calls_total", "Tool calls by tool and outcome.",
+                                {"tool", "outcome"});
+  for (const char* outcome : {"ok", "error", "blocked"})
+    calls.with({"_other", outcome});
+  return calls;
+}
+
 Toolbox::Toolbox(Log log, Metrics& metrics, GrantTable grants, std::size_t output_bytes_max)
     : log_(std::move(log)),
-      calls_(metrics.counter("botburrow_tool_calls_total", "Tool calls by tool and outcome.",
-                             {"tool", "outcome"})),
+      calls_(tool_call_counter(metrics)),
       denied_(denied_grants(metrics)),
       grants_(std::move(grants)),
       output_bytes_max_(output_bytes_max) {}

@@ -15,6 +15,10 @@ namespace botburrow::tools {
 
 inline constexpr std::size_t kToolOutputBytesMax = 64u << 10;
 
+/// botburrow_tool_calls_total{tool,outcome}: ok, error, blocked. Tools that are not there are
+/// `_other`, whose series begin with zero.
+Metrics::Values& tool_call_counter(Metrics& metrics);
+
 /// The tools one activation may call. Checks grants, names and arguments, bounds outputs, counts
 /// and logs.
 class Toolbox {

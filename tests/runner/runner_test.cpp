@@ -6,6 +6,18 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
+TEST_F(RunnerTest, WhatActivationsCountIsThereWithZeroBeforeTheFirstOne) {
+  const auto text = node(place()).metrics.expose();
+  for (const char* line :
+       {"botburrow_llm_requests_total{provider=\"_other\",model=\"_other\","
+        "outcome=\"timeout\"} 0",
+        "botburrow_tool_calls_total{tool=\"_other\",outcome=\"error\"} 0",
+        "botburrow_journal_answers_reused_total 0", "botburrow_journal_effects_reused_total 0",
+        "# TYPE botburrow_grant_denied_total counter", "# TYPE botburrow_budget_used_usd gauge",
+        "# TYPE botburrow_budget_reserved_usd gauge"})
+    EXPECT_THAT(text, HasSubstr(line));
+}
+
 TEST_F(RunnerTest, AnIdleRunnerTakesNewWorkAtOnce) {
   const auto post = mention("ada");
   auto& one = node(place());
