@@ -74,6 +74,7 @@ struct System::Impl {
       hub_settings.admin_key_hash = sha256_hex(running.admin_key.reveal());
     }
     const auto own = with_service("hub");
+    add_process_metrics(hub_metrics);
     hub = std::make_unique<hub::HubServer>(ground.executor, std::move(hub_settings), ground.clock,
                                            ground.random, own.log, hub_metrics);
     starting("--hub-port", [this] { hub->start(); });

@@ -129,7 +129,10 @@ TEST_F(Up, ReadyFileNamesWhatRuns) {
     EXPECT_THAT(url, HasSubstr("127.0.0.1:")) << "loopback only";
     EXPECT_EQ(get(url + "/health").status, 200) << service;
     EXPECT_EQ(get(url + "/ready").status, 200) << service;
-    EXPECT_EQ(get(url + "/metrics").status, 200) << service;
+    const auto metrics = get(url + "/metrics");
+    EXPECT_EQ(metrics.status, 200) << service;
+    EXPECT_THAT(metrics.body, HasSubstr("\nbotburrow_build_info{")) << service;
+    EXPECT_THAT(metrics.body, HasSubstr("\nprocess_resident_memory_bytes ")) << service;
   }
   EXPECT_EQ(get(text_of(ready_, "hub") + "/api/v1/health").status, 200);
   EXPECT_EQ(redis_line(redis_url(), {"PING"}), "PONG");
