@@ -89,7 +89,7 @@ QueueParts::QueueParts(const Ground& g, const std::string& url, const std::strin
             {.max_wait = g.settings.seconds("QUEUE_MAX_WAIT"),
              .metrics_per_agent = g.settings.boolean("METRICS_PER_AGENT")}),
       state(commands, g.log),
-      journal(commands),
+      journal(commands, g.settings.seconds("JOURNAL_KEPT")),
       view(commands, g.log),
       heartbeats(commands) {
   auto& up = metrics.gauge("botburrow_redis_up", "Whether Redis answers.").with({});

@@ -21,8 +21,9 @@ Task<int> replay(OperatorTools& tools, std::string id, bool full) {
   queue::RedisJournal journal(tools.redis);
   const auto read = co_await journal.load(work.value_or(WorkId(id)));
   if (read.lines.empty()) {
-    const std::string why = work ? "it did nothing that is written down, or ended over a day ago"
-                                 : "see `botburrow activations`; journals are kept for a day";
+    const std::string why =
+        work ? "it did nothing that is written down, or ended over a day ago"
+             : "see `botburrow activations`; journals are kept for JOURNAL_KEPT (a day)";
     throw Error(errc::not_found, fmt::format("no journal of \"{}\": {}", printable(id), why));
   }
   if (tools.json) {

@@ -73,6 +73,7 @@ Task<> RedisJournal::append(LeaseRef lease, std::vector<JournalEntry> entries) {
     args.push_back(fmt::to_string(entry.n));
     args.push_back(entry.payload);
   }
+  args.push_back(fmt::to_string(kept_.count()));
   const auto reply = co_await run_script(redis_, scripts().journal, {}, std::move(args),
                                          Deadline::in(kCallTimeout));
   const auto& answer = reply.str();

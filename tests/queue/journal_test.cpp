@@ -116,6 +116,16 @@ TEST_F(JournalTest, EndOfAClaimWritesTheLastLinesAndLetsThemExpire) {
   EXPECT_EQ(ttl(claim, ":blobs"), "86400");
 }
 
+TEST_F(JournalTest, StaysForAsLongAsItsRunnerSaysWhoeverEndsTheWork) {
+  RedisJournal short_lived(redis, std::chrono::hours(1));
+  const auto claim = begun();
+  run(short_lived.append(ref_of(claim), {entry(claim, JournalKind::effect,
+                                               {{"body", std::string(kJournalLineBytes, 'x')}})}));
+  EXPECT_EQ(reap("ada", 1, 1), ReapResult::dead);
+  EXPECT_EQ(ttl(claim), "3600");
+  EXPECT_EQ(ttl(claim, ":blobs"), "3600");
+}
+
 TEST_F(JournalTest, WorkThatNeverWroteHasNone) {
   const auto claim = begun();
   run(queue.complete({.lease = ref_of(claim), .journal_end = "{}"}));
