@@ -4,6 +4,7 @@
 #include "cli/exit_code.hpp"
 #include "cli/output.hpp"
 #include "cli/service.hpp"
+#include "cli/service_manager.hpp"
 #include "cli/services.hpp"
 
 #include <CLI/CLI.hpp>
@@ -19,7 +20,10 @@ Task<int> run_coordinator(StopRequest& stop, const Context& context, const Setti
   const auto ground = ground_of(co_await boost::asio::this_coro::executor, context, settings, log);
   CoordinatorService service(ground, place_of(settings));
   service.start();
+  ServiceManager manager(ground.executor, context.environment);
+  manager.ready([&service] { return service.healthy(); });
   co_await stop.until_requested();
+  manager.stopping();
   co_await service.stop();
   if (service.stuck()) leave_process(exit_code::kDone);
   co_return exit_code::kDone;

@@ -84,6 +84,9 @@ Task<coordinator::PollCounts> CoordinatorService::once() {
   co_return co_await with_cleanup(look_once(), [this] { return stop(); });
 }
 
+bool CoordinatorService::healthy() const {
+  return !impl_->coordinator.unhealthy();
+}
 bool CoordinatorService::ready() const {
   return !impl_->coordinator.not_ready();
 }

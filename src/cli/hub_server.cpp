@@ -2,6 +2,7 @@
 #include "cli/commands.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/service.hpp"
+#include "cli/service_manager.hpp"
 #include "cli/services.hpp"
 
 #include <CLI/CLI.hpp>
@@ -41,7 +42,10 @@ Task<int> run_hub(StopRequest& stop, const Context& context, const Settings& set
   std::exception_ptr failure;
   TaskGroup tasks(executor);
   tasks.spawn("database", [&] { return watch_database(hub, stop, failure); });
+  ServiceManager manager(executor, context.environment);
+  manager.ready([] { return true; });
   co_await stop.until_requested();
+  manager.stopping();
   co_await tasks.stop();
   co_await hub.stop(settings.seconds("SHUTDOWN_GRACE"));
   if (failure) std::rethrow_exception(failure);

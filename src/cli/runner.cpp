@@ -4,6 +4,7 @@
 #include "cli/exit_code.hpp"
 #include "cli/output.hpp"
 #include "cli/service.hpp"
+#include "cli/service_manager.hpp"
 #include "cli/services.hpp"
 
 #include <CLI/CLI.hpp>
@@ -31,7 +32,10 @@ Task<int> run_runner(StopRequest& stop, const Context& context, const Settings& 
   const auto ground = ground_of(co_await boost::asio::this_coro::executor, context, settings, log);
   RunnerService service(ground, place_of(settings, std::move(data)));
   service.start();
+  ServiceManager manager(ground.executor, context.environment);
+  manager.ready([&service] { return service.healthy(); });
   co_await stop.until_requested();
+  manager.stopping();
   TaskGroup urgent(ground.executor);
   urgent.spawn("urgent", [&stop, &service] { return hurry_when_asked(stop, service); });
   co_await service.drain(settings.seconds("SHUTDOWN_GRACE"));

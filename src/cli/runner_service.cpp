@@ -129,6 +129,9 @@ Task<> RunnerService::drain(std::chrono::nanoseconds grace) {
 void RunnerService::hurry() {
   impl_->runner.hurry();
 }
+bool RunnerService::healthy() const {
+  return !impl_->runner.unhealthy();
+}
 bool RunnerService::ready() const {
   return !impl_->not_ready();
 }

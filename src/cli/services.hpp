@@ -59,7 +59,8 @@ class CoordinatorService {
   /// One look at the Hub, then done. Waits three leader leases for leadership, then throws
   /// Error{timeout}.
   Task<coordinator::PollCounts> once();
-  bool ready() const;  ///< Redis answers and somebody leads and work may be claimed
+  bool healthy() const;  ///< its loops turn
+  bool ready() const;    ///< Redis answers and somebody leads and work may be claimed
   Task<bool> claims_allowed();
   std::string url() const;
   bool is_leader() const;
@@ -80,6 +81,7 @@ class RunnerService {
   /// Lets running activations finish within `grace`, then gives them back.
   Task<> drain(std::chrono::nanoseconds grace);
   void hurry();
+  bool healthy() const;  ///< its loops turn
   bool ready() const;
   std::string url() const;
   DefinitionParts& definitions();

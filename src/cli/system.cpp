@@ -266,6 +266,9 @@ void System::hurry() {
 const RunningSystem& System::running() const {
   return impl_->running;
 }
+bool System::healthy() const {
+  return impl_->runner->healthy() && impl_->coordinator->healthy();
+}
 bool System::stuck() const {
   return (impl_->runner && impl_->runner->definitions().stuck()) ||
          (impl_->coordinator && impl_->coordinator->stuck());

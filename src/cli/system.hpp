@@ -40,6 +40,8 @@ class System {
   /// Drains the runner, then stops the rest.
   Task<> stop(std::chrono::nanoseconds grace);
   void hurry();
+  /// The loops of its services turn. After start().
+  bool healthy() const;
   /// A read of the definitions hangs: destroying this would wait for it; see leave_process().
   bool stuck() const;
 

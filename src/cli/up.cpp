@@ -128,7 +128,12 @@ Task<int> run_up(StopRequest& stop, const Context& context, const Settings& sett
   } catch (...) {
     failure = std::current_exception();
   }
-  if (!failure) co_await stop.until_requested();
+  ServiceManager manager(ground.executor, context.environment);
+  if (!failure) {
+    manager.ready([&system] { return system.healthy(); });
+    co_await stop.until_requested();
+  }
+  manager.stopping();
   TaskGroup urgent(ground.executor);
   urgent.spawn("urgent", [&stop, &system] { return hurry_when_asked(stop, system); });
   co_await system.stop(settings.seconds("SHUTDOWN_GRACE"));

@@ -20,6 +20,7 @@ for unit in "$systemd"/*.service; do
     yes) grep -qx Type=notify "$unit" || fault "$name: the program speaks sd_notify, the unit is not Type=notify" ;;
     no) grep -qx Type=exec "$unit" || fault "$name: the program does not speak sd_notify, the unit is not Type=exec" ;;
   esac
+  grep -q '^WatchdogSec=[0-9][0-9]*$' "$unit" || fault "$name: no watchdog"
   grep -qx DynamicUser=yes "$unit" || fault "$name: no DynamicUser"
   # The stop time is above the program's drain.
   service=$(sed -n 's,^ExecStart=/usr/bin/botburrow \([a-z]*\) .*,\1,p' "$unit")
