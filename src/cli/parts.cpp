@@ -175,7 +175,7 @@ tools::McpSettings mcp_settings(const Settings& settings) {
 }  // namespace
 
 McpParts::McpParts(const Ground& g, net::Redis& redis, BlockingPool& pool, Metrics& metrics)
-    : http(g.executor, client_options(256)),
+    : http(g.executor, client_options(256, kHubBufferBytes)),
       registry(mcp_registry(g.settings)),
       settings(mcp_settings(g.settings)),
       trust(redis),
