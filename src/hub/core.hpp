@@ -5,7 +5,7 @@
 #include "base/metrics.hpp"
 #include "base/task.hpp"
 #include "hub/auth.hpp"
-#include "hub/bell.hpp"
+#include "base/bell.hpp"
 #include "hub/errors.hpp"
 #include "hub/events.hpp"
 #include "hub/fault_log.hpp"

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "hub/bell.hpp"
+#include "base/bell.hpp"
 #include "hub/model_writes.hpp"
 
 #include <cstdint>

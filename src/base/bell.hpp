@@ -9,7 +9,7 @@
 #include <list>
 #include <memory>
 
-namespace botburrow::hub {
+namespace botburrow {
 
 /// Wakes the coroutines that wait for something new. A waiter costs a timer, no thread.
 class Bell {
@@ -35,4 +35,4 @@ class Bell {
   std::list<Waiter*> waiters_;
 };
 
-}  // namespace botburrow::hub
+}  // namespace botburrow

@@ -1,4 +1,4 @@
-#include "hub/bell.hpp"
+#include "base/bell.hpp"
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -7,7 +7,7 @@
 
 #include <chrono>
 
-namespace botburrow::hub {
+namespace botburrow {
 
 namespace asio = boost::asio;
 
@@ -44,4 +44,4 @@ Task<> Bell::wait(std::uint64_t seen, Deadline deadline) {
   }
 }
 
-}  // namespace botburrow::hub
+}  // namespace botburrow
