@@ -1,8 +1,8 @@
 #include "base/error.hpp"
 #include "base/json.hpp"
-#include "cli/agent_document.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/operator_command.hpp"
+#include "queue/agent_document.hpp"
 
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
@@ -39,8 +39,8 @@ Task<int> list(OperatorTools& tools) {
   std::vector<std::vector<std::string>> rows;
   for (const auto& name : co_await names(tools)) {
     const auto facts = co_await tools.view.why(AgentId(name));
-    documents.push_back(facts_document(facts));
-    rows.push_back({name, state_name(facts), fmt::format("{}", facts.failures),
+    documents.push_back(queue::facts_document(facts));
+    rows.push_back({name, queue::state_name(facts), fmt::format("{}", facts.failures),
                     facts.last_reason.value_or("")});
   }
   if (tools.json)

@@ -47,6 +47,9 @@ Task<int> look_once(const Context& context, const Settings& settings) {
 void add_coordinator(CLI::App& app, Context& context) {
   auto* command = app.add_subcommand(
       "coordinator", "Watch the Hub and fill the work queues; of several, one leads");
+  command->footer(
+      "Its port (--metrics-port) serves a console for people at /, read-only unless ADMIN_KEY is "
+      "set: docs/operations/console.md");
   auto flags = add_service_flags(*command, "coordinator");
   auto once = std::make_shared<bool>(false);
   command->add_flag("--once", *once,

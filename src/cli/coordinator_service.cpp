@@ -1,6 +1,7 @@
 #include "base/cleanup.hpp"
 #include "base/error.hpp"
 #include "cli/services.hpp"
+#include "console/console.hpp"
 
 #include <fmt/format.h>
 
@@ -19,6 +20,12 @@ coordinator::CoordinatorOptions options_of(const Settings& settings) {
                    .batch = static_cast<int>(settings.integer("POLL_BATCH_SIZE")),
                    .min_staleness = settings.seconds("MIN_ACTIVATION_INTERVAL"),
                    .staleness_interval = settings.seconds("STALENESS_CHECK_INTERVAL")}};
+}
+
+console::ConsoleOptions console_options(const Settings& settings, const ServicePlace& place) {
+  return {.instance_id = settings.text("INSTANCE_ID"),
+          .admin_key = place.admin_key,
+          .min_activation_interval = settings.seconds("MIN_ACTIVATION_INTERVAL")};
 }
 
 }  // namespace
@@ -41,12 +48,24 @@ struct CoordinatorService::Impl {
                      .catalog = &definitions.catalog,
                      .cache = &definitions.cache},
                     ground.log, metrics),
+        console_redis(ground.executor, net::parse_redis_url(place.redis_url),
+                      {.name = "botburrow-console"}, ground.log, ground.random),
+        console(ground.executor, console_options(ground.settings, place),
+                {.redis = console_redis,
+                 .hub = hub.hub,
+                 .catalog = definitions.catalog,
+                 .clock = ground.clock,
+                 .is_leader = [this] { return coordinator.is_leader(); }},
+                ground.log, metrics),
         http(ground, place,
              {.name = "botburrow-coordinator",
               .unhealthy = [this] { return coordinator.unhealthy(); },
-              .not_ready = [this] { return coordinator.not_ready(); }},
+              .not_ready = [this] { return coordinator.not_ready(); },
+              .page = console::Console::page},
              definitions, metrics),
-        leader_lease(ground.settings.seconds("LEADER_LEASE_SECONDS")) {}
+        leader_lease(ground.settings.seconds("LEADER_LEASE_SECONDS")) {
+    console.add_routes(http.server());
+  }
 
   Metrics metrics;
   QueueParts queue;
@@ -54,6 +73,8 @@ struct CoordinatorService::Impl {
   DefinitionParts definitions;
   queue::RedisElection election;
   coordinator::Coordinator coordinator;
+  net::Redis console_redis;  // its own: a page holds up no renewal
+  console::Console console;
   ServiceHttp http;
   std::chrono::seconds leader_lease;
 };
@@ -65,11 +86,15 @@ CoordinatorService::~CoordinatorService() = default;
 void CoordinatorService::start() {
   impl_->http.start();
   impl_->queue.start();
+  impl_->console_redis.start();
   impl_->coordinator.start();
+  impl_->console.start();
 }
 
 Task<> CoordinatorService::stop() {
   co_await impl_->coordinator.stop();
+  co_await impl_->console.stop();
+  co_await impl_->console_redis.stop();
   co_await impl_->queue.stop();
   co_await impl_->http.stop();
 }

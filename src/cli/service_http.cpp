@@ -9,7 +9,8 @@ ServicePlace place_of(const Settings& settings, std::string data_folder) {
           .redis_url = settings.text("REDIS_URL"),
           .host = settings.text("METRICS_HOST"),
           .port = static_cast<int>(settings.integer("METRICS_PORT")),
-          .data_folder = std::move(data_folder)};
+          .data_folder = std::move(data_folder),
+          .admin_key = settings.secret("ADMIN_KEY")};
 }
 
 ServiceHttp::ServiceHttp(const Ground& ground, const ServicePlace& place, Facts facts,
@@ -28,6 +29,7 @@ ServiceHttp::ServiceHttp(const Ground& ground, const ServicePlace& place, Facts 
                            .unhealthy = std::move(facts.unhealthy),
                            .not_ready = std::move(facts.not_ready),
                            .invalidate = forget,
+                           .page = std::move(facts.page),
                            .webhook_key = ground.settings.secret("WEBHOOK_KEY")},
                           metrics);
 }

@@ -23,6 +23,7 @@ struct ServicePlace {
   std::string host = "127.0.0.1";
   int port = 0;
   std::string data_folder;
+  Secret admin_key = {};  ///< opens the console's acts; empty: nobody may act
 };
 /// By HUB_URL, HUB_API_KEY, REDIS_URL, METRICS_HOST and METRICS_PORT.
 ServicePlace place_of(const Settings& settings, std::string data_folder = "");
@@ -34,7 +35,8 @@ class ServiceHttp {
   struct Facts {
     std::string name;  ///< e.g. botburrow-runner
     std::function<std::optional<std::string>()> unhealthy, not_ready;
-    std::function<void()> also_forget = {};  ///< what else stands on definitions
+    std::function<void()> also_forget = {};          ///< what else stands on definitions
+    std::function<net::ServerResponse()> page = {};  ///< what / answers to a browser
   };
   /// `definitions` and `metrics` outlive it.
   ServiceHttp(const Ground& ground, const ServicePlace& place, Facts facts,
@@ -43,6 +45,8 @@ class ServiceHttp {
   void start();
   Task<> stop();
   std::string url() const;
+  /// For further routes, before start().
+  net::HttpServer& server() { return server_; }
 
  private:
   net::HttpServer server_;

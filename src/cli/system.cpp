@@ -64,7 +64,14 @@ struct System::Impl {
             .redis_url = running.redis_url,
             .host = ground.settings.text("METRICS_HOST"),
             .port = port,
-            .data_folder = options.data_folder};
+            .data_folder = options.data_folder,
+            .admin_key = admin_key()};
+  }
+
+  // The one that is set, else the one that was made.
+  Secret admin_key() const {
+    auto set = ground.settings.secret("ADMIN_KEY");
+    return set.empty() ? running.admin_key : set;
   }
 
   void start_hub() {

@@ -59,10 +59,18 @@ void write_ready_file(const std::string& path, const std::string& text) {
   }
 }
 
-void print_ready(const Output& out, const System& system, const std::string& data_folder) {
+// With the key behind it where it is the one that was made; one that was set stays with who set it.
+std::string console_link(const RunningSystem& running, const Settings& settings) {
+  if (!settings.secret("ADMIN_KEY").empty()) return running.coordinator_url + "/";
+  return fmt::format("{}/#key={}", running.coordinator_url, running.admin_key.reveal());
+}
+
+void print_ready(const Output& out, const System& system, const Settings& settings,
+                 const std::string& data_folder) {
   const auto& running = system.running();
   out.line(out.styled(Style::good, "Botburrow is up."));
   out.line(fmt::format("  Hub          {}/#key={}", running.hub_url, running.owner_key.reveal()));
+  out.line(fmt::format("  console      {}", console_link(running, settings)));
   out.line(fmt::format("  coordinator  {}", running.coordinator_url));
   out.line(fmt::format("  runner       {}", running.runner_url));
   out.line(fmt::format("  redis        {}", running.redis_url));
@@ -121,7 +129,7 @@ Task<int> run_up(StopRequest& stop, const Context& context, const Settings& sett
     if (flags.json)
       out.line(document);
     else if (context.environment.stdout_is_terminal)
-      print_ready(out, system, data_folder);
+      print_ready(out, system, settings, data_folder);
     else
       out.line(ready_line(settings, system.running()));
     std::fflush(stdout);
@@ -149,7 +157,7 @@ std::shared_ptr<PortFlags> add_port_flags(CLI::App& command) {
   auto flags = std::make_shared<PortFlags>();
   command
       .add_option("--coordinator-port", flags->coordinator,
-                  "Port of the coordinator's health and metrics; 0 = any free one")
+                  "Port of the coordinator's console, health and metrics; 0 = any free one")
       ->type_name("PORT")
       ->check(CLI::Range(0, 65535));
   command

@@ -34,6 +34,10 @@ ServerResponse about(const ServiceFacts& facts) {
                            {"status", facts.unhealthy() ? "unhealthy" : "healthy"}});
 }
 
+bool wants_html(const ServerRequest& request) {
+  return request.header("accept").value_or("").find("text/html") != std::string::npos;
+}
+
 bool may_invalidate(const ServiceFacts& facts, const ServerRequest& request) {
   if (facts.webhook_key.empty()) return request.peer_is_loopback;
   return equal_in_constant_time(request.header("authorization").value_or(""),
@@ -60,7 +64,9 @@ void add_service_routes(HttpServer& server, ServiceFacts given, Metrics& metrics
       co_return answer(*facts);
     });
   };
-  get("/", about);
+  server.route("GET", "/", [facts](ServerRequest request) -> Task<ServerResponse> {
+    co_return facts->page&& wants_html(request) ? facts->page() : about(*facts);
+  });
   get("/api/v1/health", about);
   get("/health", health);
   get("/ready", ready);

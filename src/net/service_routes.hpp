@@ -19,6 +19,8 @@ struct ServiceFacts {
   std::function<std::optional<std::string>()> not_ready;
   /// Forgets cached definitions: one agent's, or all (empty). Unset: no such route.
   std::function<Task<>(std::string agent)> invalidate;
+  /// What / answers to a browser. Unset: the same as to programs.
+  std::function<ServerResponse()> page = {};
   Secret webhook_key;  ///< bearer for invalidate; empty: loopback peers only
 };
 

@@ -6,11 +6,11 @@
 
 #include <string>
 
-namespace botburrow::cli {
+namespace botburrow::queue {
 
 /// "running", "paused", "waiting", "deferred", "held_off" or "idle", by Redis alone.
-std::string state_name(const queue::AgentFacts& facts);
+std::string state_name(const AgentFacts& facts);
 /// What Redis tells of one agent, for --json.
-boost::json::object facts_document(const queue::AgentFacts& facts);
+boost::json::object facts_document(const AgentFacts& facts);
 
-}  // namespace botburrow::cli
+}  // namespace botburrow::queue

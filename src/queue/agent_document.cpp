@@ -1,10 +1,10 @@
-#include "cli/agent_document.hpp"
+#include "queue/agent_document.hpp"
 
 #include "base/json.hpp"
 
 #include <boost/json.hpp>
 
-namespace botburrow::cli {
+namespace botburrow::queue {
 namespace {
 
 template <class T>
@@ -14,7 +14,7 @@ json::value or_null(const std::optional<T>& value) {
 
 }  // namespace
 
-std::string state_name(const queue::AgentFacts& facts) {
+std::string state_name(const AgentFacts& facts) {
   if (facts.active) return "running";
   if (facts.paused || facts.fleet_paused) return "paused";
   if (facts.waiting) return facts.waiting->due ? "deferred" : "waiting";
@@ -22,7 +22,7 @@ std::string state_name(const queue::AgentFacts& facts) {
   return "idle";
 }
 
-json::object facts_document(const queue::AgentFacts& facts) {
+json::object facts_document(const AgentFacts& facts) {
   return {{"agent_id", facts.agent_id.str()},
           {"state", state_name(facts)},
           {"paused", facts.paused},
@@ -34,7 +34,7 @@ json::object facts_document(const queue::AgentFacts& facts) {
            facts.active ? json::value(facts.active->activation_id.str()) : json::value(nullptr)},
           {"last_outcome", or_null(facts.last_outcome)},
           {"last_reason", or_null(facts.last_reason)},
-          {"sentence", queue::to_sentence(facts)}};
+          {"sentence", to_sentence(facts)}};
 }
 
-}  // namespace botburrow::cli
+}  // namespace botburrow::queue

@@ -1,0 +1,124 @@
+// Rules only.
+#include "console/access.hpp"
+
+#include "base/hash.hpp"
+
+#include <algorithm>
+#include <string_view>
+
+namespace botburrow::console {
+namespace {
+
+constexpr std::string_view kBearer = "bearer ";
+
+std::string lower_case(std::string_view text) {
+  std::string out(text);
+  std::ranges::transform(out, out.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  });
+  return out;
+}
+
+std::string_view without_port(std::string_view host) {
+  if (host.starts_with('[')) return host.substr(0, host.find(']') + 1);
+  return host.substr(0, host.find(':'));
+}
+
+bool is_this_machine(std::string_view host) {
+  const auto name = lower_case(without_port(host));
+  return name == "localhost" || name == "127.0.0.1" || name == "[::1]";
+}
+
+bool is_local(const net::ServerRequest& request) {
+  for (const char* forwarded : {"forwarded", "x-forwarded-for", "x-real-ip", "via"}) {
+    if (request.header(forwarded)) return false;
+  }
+  return request.peer_is_loopback && is_this_machine(request.header("host").value_or(""));
+}
+
+Access::Key key_of(const net::ServerRequest& request, const Secret& admin_key) {
+  const auto given = request.header("authorization");
+  if (!given) return Access::Key::none;
+  const bool bearer = lower_case(given->substr(0, kBearer.size())) == kBearer;
+  if (!bearer || admin_key.empty()) return Access::Key::wrong;
+  return equal_in_constant_time(std::string_view(*given).substr(kBearer.size()), admin_key.reveal())
+             ? Access::Key::right
+             : Access::Key::wrong;
+}
+
+Refusal wrong_key(const Secret& admin_key) {
+  if (admin_key.empty()) {
+    return {.status = 403,
+            .code = "read_only",
+            .text =
+                "this coordinator has no ADMIN_KEY, so no key opens it: set ADMIN_KEY and "
+                "restart it"};
+  }
+  return {.status = 401,
+          .code = "key_refused",
+          .text =
+              "this is not the coordinator's ADMIN_KEY; look it up where you set it (`botburrow "
+              "up` keeps it in keys.json of its data folder)"};
+}
+
+bool from_elsewhere(const net::ServerRequest& request) {
+  const auto site = request.header("sec-fetch-site").value_or("none");
+  if (site != "same-origin" && site != "none") return true;
+  const auto origin = request.header("origin");
+  if (!origin) return false;
+  const auto scheme = origin->find("://");
+  if (scheme == std::string::npos) return true;
+  return lower_case(origin->substr(scheme + 3)) != lower_case(request.header("host").value_or(""));
+}
+
+Refusal elsewhere() {
+  return {.status = 403,
+          .code = "cross_origin",
+          .text = "the console answers its own page and programs, no page from elsewhere"};
+}
+
+bool says_json(const net::ServerRequest& request) {
+  const auto type = lower_case(request.header("content-type").value_or(""));
+  return type.substr(0, type.find(';')) == "application/json";
+}
+
+}  // namespace
+
+Access access_of(const net::ServerRequest& request, const Secret& admin_key) {
+  return {.key = key_of(request, admin_key), .local = is_local(request)};
+}
+
+std::optional<Refusal> refuse_look(const net::ServerRequest& request, const Access& access,
+                                   const Secret& admin_key) {
+  if (from_elsewhere(request)) return elsewhere();
+  if (access.key == Access::Key::wrong) return wrong_key(admin_key);
+  return std::nullopt;
+}
+
+std::optional<Refusal> refuse_transcript(const net::ServerRequest& request, const Access& access,
+                                         const Secret& admin_key) {
+  if (auto refusal = refuse_look(request, access, admin_key)) return refusal;
+  if (access.may_read_transcripts()) return std::nullopt;
+  return Refusal{.status = 401,
+                 .code = "key_missing",
+                 .text =
+                     "transcripts need ADMIN_KEY (Authorization: Bearer), or a browser on the "
+                     "coordinator's machine (http://127.0.0.1, kubectl port-forward)"};
+}
+
+std::optional<Refusal> refuse_act(const net::ServerRequest& request, const Access& access,
+                                  const Secret& admin_key) {
+  if (from_elsewhere(request)) return elsewhere();
+  if (!says_json(request)) {
+    return Refusal{.status = 415,
+                   .code = "not_json",
+                   .text = "send a JSON object with Content-Type: application/json"};
+  }
+  if (access.may_act()) return std::nullopt;
+  if (access.key == Access::Key::wrong || admin_key.empty()) return wrong_key(admin_key);
+  return Refusal{.status = 401,
+                 .code = "key_missing",
+                 .text = "this needs the coordinator's ADMIN_KEY (Authorization: Bearer)"};
+}
+
+}  // namespace botburrow::console

@@ -1,0 +1,153 @@
+#include "console/core.hpp"
+
+#include "base/error.hpp"
+#include "base/json.hpp"
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+#include <charconv>
+
+namespace botburrow::console {
+namespace {
+
+constexpr std::size_t kActBytesMax = 8u << 10;
+constexpr std::int64_t kOffsetMax = 1'000'000;
+constexpr std::int64_t kLimitMax = 200;
+constexpr std::int64_t kLimit = 50;
+
+using net::HttpServer;
+using net::ServerRequest;
+using net::ServerResponse;
+
+Task<ServerResponse> handled(Core& core, ServerRequest request, Routes::Handler handler) {
+  co_return answer(200, co_await handler(core, request));
+}
+
+Task<ServerResponse> refused(Refusal refusal) {
+  co_return answer(refusal);
+}
+
+}  // namespace
+
+ConsoleMetrics::ConsoleMetrics(Metrics& m)
+    : streams(
+          m.gauge("botburrow_console_streams", "Pages of the console kept up to date.").with({})),
+      dropped(m.counter("botburrow_console_streams_dropped_total",
+                        "Event streams ended because their reader was too slow.")
+                  .with({})),
+      refused(m.counter("botburrow_console_streams_refused_total",
+                        "Event streams refused because there were too many.")
+                  .with({})),
+      acts(m.counter("botburrow_console_acts_total", "What people did in the console.",
+                     {"act", "outcome"})) {}
+
+Core::Core(boost::asio::any_io_executor executor, ConsoleOptions wanted, ConsoleParts given,
+           Log where, Metrics& registry)
+    : options(std::move(wanted)),
+      parts(std::move(given)),
+      log(std::move(where)),
+      metrics(registry),
+      view(parts.redis, log),
+      pages(parts.redis),
+      heartbeats(parts.redis),
+      journal(parts.redis),
+      state(parts.redis, log),
+      queue(parts.redis, parts.redis, parts.clock, log, nullptr, {}),
+      definitions(parts.redis, log),
+      runs(pages),
+      roster(view, pages, parts.catalog, parts.clock),
+      board(executor, options.instance_id,
+            {.redis = parts.redis,
+             .view = view,
+             .pages = pages,
+             .heartbeats = heartbeats,
+             .runs = runs,
+             .clock = parts.clock,
+             .is_leader = parts.is_leader},
+            log) {}
+
+Turn::Turn(std::size_t& under_way, std::size_t most) : under_way_(under_way) {
+  if (under_way_ >= most) {
+    throw Error(errc::limit, "others ask for the same just now; try again in a second",
+                Retry::after_backoff);
+  }
+  ++under_way_;
+}
+
+std::optional<Refusal> may_look(const Core& core, const ServerRequest& request) {
+  const auto& key = core.options.admin_key;
+  return refuse_look(request, access_of(request, key), key);
+}
+
+void harden(ServerResponse& response) {
+  response.headers.emplace_back("X-Content-Type-Options", "nosniff");
+  response.headers.emplace_back("Referrer-Policy", "no-referrer");
+  response.headers.emplace_back("Cross-Origin-Resource-Policy", "same-origin");
+}
+
+ServerResponse answer(int status, const boost::json::object& body) {
+  auto response = ServerResponse::json(status, to_json(body));
+  response.headers.emplace_back("Cache-Control", "no-store");
+  harden(response);
+  return response;
+}
+
+ServerResponse answer(const Refusal& refusal) {
+  auto response = answer(
+      refusal.status, {{"detail", refusal.text}, {"error", refusal.text}, {"code", refusal.code}});
+  if (refusal.status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
+  if (refusal.status == 503) response.headers.emplace_back("Retry-After", "2");
+  return response;
+}
+
+void Routes::look(std::string path, Handler handler) {
+  server_.route("GET", "/console/api" + path,
+                [&core = core_, handler](ServerRequest request) -> Task<ServerResponse> {
+                  if (auto refusal = may_look(core, request)) return refused(std::move(*refusal));
+                  return handled(core, std::move(request), handler);
+                });
+}
+
+void Routes::read_private(std::string path, Handler handler) {
+  server_.route("GET", "/console/api" + path,
+                [&core = core_, handler](ServerRequest request) -> Task<ServerResponse> {
+                  const auto& key = core.options.admin_key;
+                  if (auto refusal = refuse_transcript(request, access_of(request, key), key))
+                    return refused(std::move(*refusal));
+                  return handled(core, std::move(request), handler);
+                });
+}
+
+void Routes::act(std::string path, Handler handler) {
+  server_.route("POST", "/console/api/act" + path, kActBytesMax,
+                [&core = core_, handler](ServerRequest request) -> Task<ServerResponse> {
+                  const auto& key = core.options.admin_key;
+                  if (auto refusal = refuse_act(request, access_of(request, key), key))
+                    return refused(std::move(*refusal));
+                  return handled(core, std::move(request), handler);
+                });
+}
+
+std::int64_t number_of_query(const ServerRequest& request, std::string_view name,
+                             std::int64_t otherwise, std::int64_t min, std::int64_t max) {
+  const auto text = request.query_value(name);
+  if (!text) return otherwise;
+  std::int64_t number = 0;
+  const auto* end = text->data() + text->size();
+  const auto [at, fault] = std::from_chars(text->data(), end, number);
+  if (fault != std::errc() || at != end || number < min || number > max) {
+    throw Error(errc::invalid_argument,
+                fmt::format("{}=\"{}\": expected a whole number {}..{}", name,
+                            valid_utf8(utf8_prefix(*text, 40)), min, max));
+  }
+  return number;
+}
+
+queue::PageAsk page_of(const ServerRequest& request) {
+  return {
+      .offset = static_cast<std::size_t>(number_of_query(request, "offset", 0, 0, kOffsetMax)),
+      .limit = static_cast<std::size_t>(number_of_query(request, "limit", kLimit, 1, kLimitMax))};
+}
+
+}  // namespace botburrow::console
