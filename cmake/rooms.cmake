@@ -6,7 +6,8 @@ target_link_libraries(bb_pch PRIVATE fmt::fmt)
 
 function(bb_room name)
   cmake_parse_arguments(ARG "" "EMBED_FROM" "ROOMS;LINK;EMBED" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cpp)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cpp
+       ${CMAKE_SOURCE_DIR}/src/${name}/*/*.cpp)
   add_library(bb_${name} STATIC ${sources})
   target_include_directories(bb_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
   target_precompile_headers(bb_${name} REUSE_FROM bb_pch)

@@ -81,6 +81,7 @@ void add_replay(CLI::App& app, Context& context);
 /// `agents`: what Redis knows of them; those of the Hub are `hub agents`.
 void add_agents_state(CLI::App& app, Context& context);
 void add_why(CLI::App& app, Context& context);
+void add_doctor(CLI::App& app, Context& context);
 /// `hub` with post, reply, thread, inbox, agents, and the server.
 void add_hub(CLI::App& app, Context& context);
 /// `mcp` with tools, call, approve and hub.

@@ -26,28 +26,6 @@ net::HttpClient::Options client_options(std::size_t connections_max, std::size_t
           .user_agent = fmt::format("botburrow-agents/{}", version())};
 }
 
-llm::ProviderSettings provider_settings(const Environment& environment, const Settings& settings) {
-  llm::ProviderSettings out;
-  out.mode = llm::parse_llm_mode(settings.text("LLM_MODE")).value_or(llm::LlmMode::vendor);
-  const auto allowed = settings.list("AGENT_KEY_ENV_ALLOW");
-  out.key = [&environment, &settings, allowed](std::string_view name) {
-    if (const auto* spec = find_setting(name); spec && spec->secret) return settings.secret(name);
-    const bool listed = std::find(allowed.begin(), allowed.end(), name) != allowed.end();
-    auto key = Secret(listed ? environment.variable(name).value_or("") : "");
-    environment.scrubber->add(key);
-    return key;
-  };
-  out.ollama_host = settings.text("OLLAMA_HOST");
-  out.anthropic_base_url = settings.text("ANTHROPIC_BASE_URL");
-  out.openai_base_url = settings.text("OPENAI_BASE_URL");
-  out.default_api_base = settings.text("DEFAULT_API_BASE");
-  out.default_api_style = settings.text("DEFAULT_API_STYLE");
-  out.agent_key_env_allow = allowed;
-  out.timeout = settings.seconds("LLM_TIMEOUT");
-  out.max_retries = static_cast<int>(settings.integer("LLM_MAX_RETRIES"));
-  return out;
-}
-
 std::map<std::string, Secret> agent_keys(const Settings& settings) {
   std::map<std::string, Secret> keys;
   // A coordinator acts for nobody: it is not given the keys of agents.
@@ -70,6 +48,28 @@ llm::PriceTable price_table(const Settings& settings) {
 }
 
 }  // namespace
+
+llm::ProviderSettings provider_settings(const Environment& environment, const Settings& settings) {
+  llm::ProviderSettings out;
+  out.mode = llm::parse_llm_mode(settings.text("LLM_MODE")).value_or(llm::LlmMode::vendor);
+  const auto allowed = settings.list("AGENT_KEY_ENV_ALLOW");
+  out.key = [&environment, &settings, allowed](std::string_view name) {
+    if (const auto* spec = find_setting(name); spec && spec->secret) return settings.secret(name);
+    const bool listed = std::find(allowed.begin(), allowed.end(), name) != allowed.end();
+    auto key = Secret(listed ? environment.variable(name).value_or("") : "");
+    environment.scrubber->add(key);
+    return key;
+  };
+  out.ollama_host = settings.text("OLLAMA_HOST");
+  out.anthropic_base_url = settings.text("ANTHROPIC_BASE_URL");
+  out.openai_base_url = settings.text("OPENAI_BASE_URL");
+  out.default_api_base = settings.text("DEFAULT_API_BASE");
+  out.default_api_style = settings.text("DEFAULT_API_STYLE");
+  out.agent_key_env_allow = allowed;
+  out.timeout = settings.seconds("LLM_TIMEOUT");
+  out.max_retries = static_cast<int>(settings.integer("LLM_MAX_RETRIES"));
+  return out;
+}
 
 Ground ground_of(boost::asio::any_io_executor executor, const Context& context,
                  const Settings& settings, Log log) {

@@ -118,6 +118,9 @@ class McpParts {
 /// proxy of a sandbox puts in for them. A provider without a key has no route.
 std::map<std::string, sandbox::ModelRoute> model_routes(const Settings& settings);
 
+/// Where models come from by the settings. `environment` and `settings` outlive it.
+llm::ProviderSettings provider_settings(const Environment& environment, const Settings& settings);
+
 /// What activations are told by the settings. Reads the policy file: throws Error{bad_input}.
 agent::ActivationSettings activation_settings(const Settings& settings, const std::string& path,
                                               const Log& log);

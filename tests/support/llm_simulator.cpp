@@ -331,6 +331,14 @@ Task<bool> LlmSimulator::State::answer(tcp::socket& socket, Received received) {
     co_return co_await send_whole(socket, 200, "application/json",
                                   to_json(json::object{{"models", std::move(models)}}), {});
   }
+  // The list of models is where a key is tried out for nothing.
+  if (received.method == "GET" && received.target.ends_with("/models") && !options.key.empty() &&
+      received.header("x-api-key") != options.key &&
+      received.header("authorization") != "Bearer " + options.key) {
+    co_return co_await send_whole(socket, 401, "application/json",
+                                  R"({"type":"error","error":{"type":"authentication_error"}})",
+                                  {});
+  }
   const int status = received.method == "HEAD" ? 200 : 404;
   co_return co_await send_whole(socket, status, "application/json",
                                 received.method == "HEAD" ? "" : R"({"error":"not found"})", {});

@@ -1,0 +1,214 @@
+// Doctor against real services: each fault is put in, and must be named, and nothing else.
+#include "services_world.hpp"
+#include "tests/support/hung_folder.hpp"
+#include "tests/support/small_volume.hpp"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <signal.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace botburrow::e2e {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class Doctor : public ServicesWorld {
+ protected:
+  void SetUp() override {
+    use_model();
+    start_hub();
+    define_agent("anna");
+    register_agent("anna");
+  }
+  void start_services(const std::string& mode = "hybrid") {
+    coordinator_ = &start({"coordinator"});
+    runner_ = &start({"runner", "--mode", mode});
+    eventually("both are ready", [&] {
+      return get(url_of(*coordinator_) + "/ready").status == 200 &&
+             get(url_of(*runner_) + "/ready").status == 200 &&
+             cli_line({"GET", "work:generation"}) != "";
+    });
+    eventually("the runner has a heartbeat",
+               [&] { return !cli({"KEYS", "runner:heartbeat:*"}).empty(); });
+  }
+  Ran doctor(Variables more = {}, Words words = {}) {
+    words.insert(words.begin(), {"doctor", "--json"});
+    if (coordinator_ != nullptr) {
+      words.insert(words.end(), {"--coordinator", url_of(*coordinator_)});
+      words.insert(words.end(), {"--runner", url_of(*runner_)});
+    }
+    // Whatever hangs, it ends by itself well before this.
+    return run(std::move(words), std::move(more), 25s);
+  }
+  static std::vector<std::string> faults_of(const Ran& ran) {
+    std::vector<std::string> ids;
+    const auto document = ran.json();
+    for (const auto& check : document.at("checks").as_array()) {
+      if (text_of(check, "result") != "fail") continue;
+      ids.push_back(text_of(check, "id"));
+      EXPECT_THAT(text_of(check, "cause"), testing::Not(IsEmpty()));
+      EXPECT_THAT(text_of(check, "cure"), testing::Not(IsEmpty()));
+    }
+    return ids;
+  }
+  void expect_fault(const std::string& id, Variables more = {}, Words words = {}) {
+    const auto ran = doctor(std::move(more), std::move(words));
+    EXPECT_EQ(ran.code, 1) << ran.out << ran.err;
+    EXPECT_THAT(faults_of(ran), ElementsAre(id)) << ran.out;
+  }
+  void expect_all_well() {
+    const auto ran = doctor();
+    EXPECT_EQ(ran.code, 0) << ran.out << ran.err;
+    EXPECT_THAT(faults_of(ran), IsEmpty()) << ran.out;
+  }
+  std::string nobody_listens() { return fmt::format("127.0.0.1:{}", closed_port(io_)); }
+
+  Program* coordinator_ = nullptr;
+  Program* runner_ = nullptr;
+};
+
+TEST_F(Doctor, NamesWhatIsWrongWithTheSettingsOfAHealthySystem) {
+  start_services();
+  expect_all_well();
+
+  expect_fault("settings.valid", {{"POLL_INTERVAL", "abc"}});
+  expect_fault("settings.conflict", {{"POLL_INTERVAL", "30"}, {"BOTBURROW_POLL_INTERVAL", "10"}});
+  expect_fault("settings.unknown", {{"BOTBURROW_POL_INTERVAL", "10"}});
+  expect_fault("settings.times", {{"ACTIVATION_TIMEOUT", "60"}});
+  expect_fault("hub.key", {{"HUB_API_KEY", secret("botburrow_service_wrong_canary_0123")}});
+  expect_fault("hub.reach", {{"HUB_URL", "http://" + nobody_listens()}});
+  expect_fault("hub.name", {{"HUB_URL", "http://no-such-hub.invalid:8000"}});
+  expect_fault("machine.proxy", {{"http_proxy", "http://" + nobody_listens()}});
+  expect_fault("definitions.path", {{"AGENT_DEFINITIONS_PATH", folder_.file("nowhere")}});
+  expect_fault("model.key", {{"ANTHROPIC_API_KEY", ""}, {"ANTHROPIC_BASE_URL", ""}});
+  expect_fault("model.accepts", {{"ANTHROPIC_API_KEY", secret("sk-wrong-canary-0123456789")}});
+  expect_fault("model.reach", {{"ANTHROPIC_BASE_URL", "http://" + nobody_listens()}});
+  const auto nested = doctor({{"AGENT_DEFINITIONS_PATH", folder_.path()}});
+  EXPECT_THAT(faults_of(nested), ElementsAre("definitions.path"));
+  EXPECT_THAT(nested.out, HasSubstr("AGENT_DEFINITIONS_PATH=" + definitions()));
+}
+
+TEST_F(Doctor, NamesWhatIsWrongWithRedis) {
+  start_services();
+  expect_fault("redis.key",
+               {{"REDIS_URL", fmt::format("redis://:{}@127.0.0.1:{}",
+                                          secret("wrong-redis-canary-0123"), redis_.port())}});
+  expect_fault("redis.key", {{"REDIS_URL", fmt::format("redis://127.0.0.1:{}", redis_.port())}});
+  expect_fault("redis.reach", {{"REDIS_URL", "redis://" + nobody_listens()}});
+  expect_fault("redis.name", {{"REDIS_URL", "redis://no-such-redis.invalid:6379"}});
+  cli({"CONFIG", "SET", "maxmemory-policy", "allkeys-lru"});
+  expect_fault("redis.eviction");
+  cli({"CONFIG", "SET", "maxmemory-policy", "noeviction"});
+  cli({"CONFIG", "SET", "appendonly", "no"});
+  expect_fault("redis.durability");
+}
+
+TEST_F(Doctor, NamesWhatIsWrongInTheQueues) {
+  start_services("notification");
+  ask({"agents", "pause", "--all", "--json"});
+  expect_fault("queue.paused");
+  ask({"agents", "resume", "--all", "--json"});
+
+  cli({"HSET", "work:failures", "anna", "5"});
+  cli({"HSET", "work:backoff", "anna", "99999999999"});
+  expect_fault("queue.breaker");
+  ask({"backoff", "clear", "anna", "--json"});
+
+  ask({"queue", "add", "anna", "--unchecked", "--task", "discovery", "--json"});
+  expect_fault("queue.mode");
+  ask({"queue", "drop", "anna", "--json"});
+
+  cli({"LPUSH", "work:queue:high", "this is no item"});
+  eventually("it is a dead letter", [&] { return cli_line({"LLEN", "work:dead"}) == "1"; });
+  expect_fault("queue.dead");
+  ask({"dead", "clear", "--all", "--json"});
+  expect_all_well();
+}
+
+TEST_F(Doctor, NamesWhoIsAway) {
+  start_services();
+  // By Redis alone: the addresses are not given here.
+  const auto coordinator = std::exchange(coordinator_, nullptr);
+  coordinator->signal(SIGTERM);
+  EXPECT_EQ(coordinator->wait(), 0);
+  expect_fault("leader.present");
+  runner_->signal(SIGTERM);
+  EXPECT_EQ(runner_->wait(), 0);
+  auto& next = start({"coordinator"});
+  await_event(next, "became_leader");
+  expect_fault("runner.alive");
+}
+
+TEST_F(Doctor, LeaderThatHangsIsNamed) {
+  start_services();
+  coordinator_->signal(SIGSTOP);
+  const auto url = url_of(*coordinator_);
+  const auto ran = run({"doctor", "--json", "--runner", url_of(*runner_)}, {}, 25s);
+  coordinator_->signal(SIGCONT);
+  EXPECT_THAT(faults_of(ran), ElementsAre("leader.present"));
+  EXPECT_THAT(ran.out, HasSubstr("has not renewed it"));
+}
+
+TEST_F(Doctor, NamesWhatIsWrongWithDefinitions) {
+  start_services();
+  define_agent("bert");
+  expect_fault("definitions.registered");
+  register_agent("bert");
+  define_agent("bert", {.type = "goose"});
+  expect_fault("definitions.executor");
+  folder_.write("definitions/agents/bert/config.yaml", "name: [\n");
+  expect_fault("definitions.valid");
+  define_agent("bert");
+  folder_.write("permissions.yaml",
+                "default:\n  allowed_grants: [\"hub:*\"]\n  denied_grants: [\"hub:write\"]\n");
+  expect_fault("definitions.grants",
+               {{"AGENT_PERMISSIONS_PATH", folder_.file("permissions.yaml")}});
+  expect_all_well();
+  if (!test::HungFolder::possible()) return;
+  const test::HungFolder hung(definitions() + "/agents");
+  const auto ran = run({"doctor", "--json"}, {}, 25s);
+  EXPECT_THAT(faults_of(ran), ElementsAre("definitions.path"));
+  EXPECT_THAT(ran.out, HasSubstr("timed out"));
+}
+
+TEST_F(Doctor, FullDiskAndBrokenMountAreNamed) {
+  if (!test::SmallVolume::possible()) GTEST_SKIP() << "needs root";
+  start_services();
+  const test::SmallVolume volume(4 << 20);
+  volume.fill();
+  expect_fault("machine.disk", {{"WORKSPACE_ROOT", volume.path()}});
+}
+
+TEST_F(Doctor, EndsByItselfWhereNothingAnswers) {
+  // Connections are taken by the kernel, and nobody ever reads from them.
+  const TakenPort silent(io_);
+  const auto place = fmt::format("127.0.0.1:{}", silent.number());
+  const auto ran = run({"doctor", "--json", "--coordinator", "http://" + place},
+                       {{"REDIS_URL", "redis://" + place},
+                        {"HUB_URL", "http://" + place},
+                        {"ANTHROPIC_BASE_URL", "http://" + place}},
+                       25s);
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_THAT(faults_of(ran),
+              ElementsAre("redis.reach", "hub.reach", "coordinator.ready", "model.reach"));
+}
+
+TEST_F(Doctor, FindsARunningUpByItsFolder) {
+  data_name_ = "other";
+  up();
+  const auto ran = run({"doctor", "--data", data(), "--json"});
+  EXPECT_EQ(ran.code, 0) << ran.out << ran.err;
+  std::filesystem::permissions(data() + "/keys.json", std::filesystem::perms(0644));
+  const auto open = run({"doctor", "--data", data(), "--json"});
+  EXPECT_EQ(open.code, 1);
+  EXPECT_THAT(faults_of(open), ElementsAre("machine.secrets"));
+}
+
+}  // namespace
+}  // namespace botburrow::e2e
