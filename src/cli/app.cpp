@@ -157,6 +157,8 @@ std::unique_ptr<CLI::App> make_app(Context& context) {
   add_backoff(*app, context);
   add_dead(*app, context);
   add_replay(*app, context);
+  add_backup(*app, context);
+  add_restore(*app, context);
   add_coordinator(*app, context);
   add_runner(*app, context);
   add_hub(*app, context);

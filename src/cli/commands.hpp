@@ -78,6 +78,9 @@ void add_runners(CLI::App& app, Context& context);
 void add_backoff(CLI::App& app, Context& context);
 void add_dead(CLI::App& app, Context& context);
 void add_replay(CLI::App& app, Context& context);
+// Redis and the Hub in one file.
+void add_backup(CLI::App& app, Context& context);
+void add_restore(CLI::App& app, Context& context);
 /// `agents`: what Redis knows of them; those of the Hub are `hub agents`.
 void add_agents_state(CLI::App& app, Context& context);
 void add_why(CLI::App& app, Context& context);

@@ -155,12 +155,7 @@ Task<QueueSnapshot> OperatorView::snapshot() {
 
 Task<Census> OperatorView::census() {
   const auto reply = co_await run_script(redis_, scripts().census, {}, {}, soon());
-  const auto& fields = reply.array();
-  co_return Census{.enqueued = number_of(fields.at(0)),
-                   .waiting = number_of(fields.at(1)),
-                   .leased = number_of(fields.at(2)),
-                   .dead = number_of(fields.at(3)),
-                   .done = number_of(fields.at(4))};
+  co_return census_of(reply);
 }
 
 Task<std::vector<Waiting>> OperatorView::waiting(std::optional<Priority> only, std::size_t limit) {

@@ -3,6 +3,7 @@
 #include "base/ids.hpp"
 #include "base/log.hpp"
 #include "base/task.hpp"
+#include "queue/census.hpp"
 #include "queue/results.hpp"
 #include "queue/work_item.hpp"
 
@@ -93,12 +94,6 @@ struct AgentFacts {
   bool follow_up = false;
   std::optional<std::string> last_at, last_outcome, last_reason;  ///< of `work:why`
   double server_time = 0;                                         ///< Unix seconds, of Redis
-};
-
-/// enqueued = waiting (queued + deferred) + leased + dead + done.
-struct Census {
-  std::int64_t enqueued = 0, waiting = 0, leased = 0, dead = 0, done = 0;
-  bool closes() const { return enqueued == waiting + leased + dead + done; }
 };
 
 /// Looking and acting by hand: what `status`, `queue`, `dead`, `backoff`, `activations`, `why` and

@@ -96,4 +96,13 @@ double decimal_of(std::string_view text) {
   return value;
 }
 
+Census census_of(const net::RedisReply& reply) {
+  const auto& fields = reply.array();
+  return {.enqueued = number_of(fields.at(0)),
+          .waiting = number_of(fields.at(1)),
+          .leased = number_of(fields.at(2)),
+          .dead = number_of(fields.at(3)),
+          .done = number_of(fields.at(4))};
+}
+
 }  // namespace botburrow::queue

@@ -3,6 +3,7 @@
 #include "base/task.hpp"
 #include "base/time.hpp"
 #include "net/redis.hpp"
+#include "queue/census.hpp"
 
 #include <cstddef>
 #include <optional>
@@ -48,6 +49,8 @@ struct QueueScripts {
   QueueScript drop_waiting{"drop_waiting", QueueScript::Memory::any};
   QueueScript census{"census", QueueScript::Memory::any};
   QueueScript heartbeat{"heartbeat", QueueScript::Memory::needed};
+  QueueScript backup{"backup", QueueScript::Memory::any};
+  QueueScript restore{"restore", QueueScript::Memory::needed};
 };
 /// Made at the first use, immutable afterwards.
 const QueueScripts& scripts();
@@ -64,5 +67,7 @@ std::int64_t number_of(const net::RedisReply& reply);
 /// Empty for nil.
 std::string text_of_reply(const net::RedisReply& reply);
 double decimal_of(std::string_view text);
+/// The reply of the census.
+Census census_of(const net::RedisReply& reply);
 
 }  // namespace botburrow::queue

@@ -2,6 +2,7 @@
 // moves.
 #include "base/error.hpp"
 #include "queue/agent_state.hpp"
+#include "queue/backup.hpp"
 #include "queue/election.hpp"
 #include "queue/heartbeats.hpp"
 #include "queue/redis_agent_state.hpp"
@@ -101,7 +102,8 @@ TEST_P(Repeats, ChangeNothing) {
   EXPECT_EQ(contents(GetParam().moves), once);
   call();
   EXPECT_EQ(contents(GetParam().moves), once);
-  const bool only_reads = GetParam().script == "census" || GetParam().script == "leader_observe";
+  const auto& script = GetParam().script;
+  const bool only_reads = script == "census" || script == "leader_observe" || script == "backup";
   EXPECT_EQ(before == contents({}), only_reads) << "the first call is not for nothing";
 }
 
@@ -313,6 +315,19 @@ std::vector<Row> rows() {
        [](Repeats& t) -> Call {
          t.begun();
          return [&t] { t.run(t.view.census()); };
+       }},
+      {"backup", "",
+       [](Repeats& t) -> Call {
+         t.begun();
+         return [&t] { t.run(dump_keys(t.redis, Deadline::in(20s))); };
+       }},
+      {"restore", "",
+       [](Repeats& t) -> Call {
+         t.begun();
+         return [&t, dump = t.run(dump_keys(t.redis, Deadline::in(20s)))] {
+           const auto answer = t.run(restore_keys(t.redis, dump, "id", true, Deadline::in(20s)));
+           EXPECT_EQ(answer.result, RestoreResult::done);
+         };
        }},
       {"heartbeat", "",
        [](Repeats& t) -> Call {
