@@ -70,16 +70,17 @@ std::string one_line(std::string_view text) {
   return out;
 }
 
-void write(std::string_view text) {
-  // A reader that went away or a full disk shows when stdout is flushed at the end.
-  std::fwrite(text.data(), 1, text.size(), stdout);
-}
-
 }  // namespace
 
 Output::Output(const Environment& environment) : terminal_(environment.stdout_is_terminal) {
   colour_ =
       terminal_ && !environment.variable("NO_COLOR") && environment.variable("TERM") != "dumb";
+}
+
+Output Output::into(std::string& text) const {
+  auto out = *this;
+  out.text_ = &text;
+  return out;
 }
 
 std::string Output::styled(Style style, std::string_view text) const {
@@ -88,7 +89,12 @@ std::string Output::styled(Style style, std::string_view text) const {
 }
 
 void Output::line(std::string_view text) const {
-  write(std::string(text) + "\n");
+  const auto whole = std::string(text) + "\n";
+  // A reader that went away or a full disk shows when stdout is flushed at the end.
+  if (text_ == nullptr)
+    std::fwrite(whole.data(), 1, whole.size(), stdout);
+  else
+    *text_ += whole;
 }
 
 void Output::table(const std::vector<std::string>& headings,

@@ -18,6 +18,9 @@ class Output {
   /// Colour only on a terminal, without NO_COLOR and TERM=dumb.
   explicit Output(const Environment& environment);
 
+  /// The same, written to the end of `text` instead, which outlives it.
+  Output into(std::string& text) const;
+
   std::string styled(Style style, std::string_view text) const;
   void line(std::string_view text = "") const;
   /// Columns as wide as their widest cell, up to 48; headings bold. Control characters in cells are
@@ -31,6 +34,7 @@ class Output {
  private:
   bool colour_ = false;
   bool terminal_ = false;
+  std::string* text_ = nullptr;  // null: stdout
 };
 
 /// Text of strangers made safe for a terminal: control characters other than line end and tab are

@@ -3,6 +3,7 @@
 #include "base/json.hpp"
 #include "cli/commands.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/live_screen.hpp"
 #include "cli/locate.hpp"
 #include "cli/output.hpp"
 #include "cli/parts.hpp"
@@ -24,6 +25,7 @@ constexpr const char* kAnswers = "answers";
 struct StatusFlags {
   bool json = false;
   bool watch = false;
+  int interval = 2;  // seconds
 };
 
 /// Everything `status` shows, gathered in one go.
@@ -205,9 +207,18 @@ void print_status(const Output& out, const SystemStatus& s) {
   if (!rows.empty()) out.table({"last results", "when", "status", "took", "reason"}, rows);
 }
 
-Task<int> show_status(const Context& context, const Ground& ground, const RunningSystem& system,
-                      net::Redis& redis, StatusFlags flags) {
-  const Output out(context.environment);
+std::string text_of(const Output& out, const SystemStatus& status, const StatusFlags& flags) {
+  std::string text;
+  const auto captured = out.into(text);
+  if (flags.json)
+    captured.json(to_document(status));
+  else
+    print_status(captured, status);
+  return text;
+}
+
+Task<int> show_once(const Output& out, const Ground& ground, const RunningSystem& system,
+                    net::Redis& redis, StatusFlags flags) {
   net::HttpClient http(ground.executor, {});
   try {
     co_await redis.ready(Deadline::in(3s));
@@ -217,16 +228,45 @@ Task<int> show_status(const Context& context, const Ground& ground, const Runnin
                     "; is the system up? Start it with `botburrow up`, or name it with "
                     "--data DIR or --redis-url URL");
   }
-  for (;;) {
+  const auto status = co_await gather(ground, system, redis, http);
+  std::fputs(text_of(out, status, flags).c_str(), stdout);
+  co_return exit_code::kDone;
+}
+
+/// A system that is away is shown as such: it may come back.
+Task<std::string> look(const Output& out, const Ground& ground, const RunningSystem& system,
+                       net::Redis& redis, net::HttpClient& http, const StatusFlags& flags) {
+  try {
+    co_await redis.ready(Deadline::in(3s));
     const auto status = co_await gather(ground, system, redis, http);
-    if (flags.watch && context.environment.stdout_is_terminal) std::fputs("\033[H\033[2J", stdout);
+    co_return text_of(out, status, flags);
+  } catch (const Error& error) {
+    std::string text;
+    const auto captured = out.into(text);
     if (flags.json)
-      out.json(to_document(status));
+      captured.json(json::object{{"error", error.message()}});
     else
-      print_status(out, status);
-    std::fflush(stdout);
-    if (!flags.watch) co_return exit_code::kDone;
-    co_await sleep_for(2s);
+      captured.line(state_line(out, false, printable(error.message())));
+    co_return text;
+  }
+}
+
+Task<int> watch(const Context& context, const Output& out, const Ground& ground,
+                const RunningSystem& system, net::Redis& redis, StatusFlags flags) {
+  net::HttpClient http(ground.executor, {});
+  LiveScreen screen(context.environment.stdout_is_terminal && !flags.json);
+  for (;;) {
+    const auto time = to_rfc3339(system_clock().wall());
+    const auto text = co_await look(out, ground, system, redis, http, flags);
+    if (flags.json) {
+      std::fputs(text.c_str(), stdout);
+      std::fflush(stdout);
+    } else {
+      screen.show(out.styled(Style::dim, time + "  Ctrl-C ends") + "\n" + text);
+    }
+    // Who read it has gone.
+    if (std::ferror(stdout) != 0) co_return exit_code::kDone;
+    co_await sleep_for(std::chrono::seconds(flags.interval));
   }
 }
 
@@ -237,8 +277,10 @@ Task<int> run_status(const Context& context, RunningSystem system, const Setting
   net::Redis redis(ground.executor, net::parse_redis_url(system.redis_url),
                    {.name = "botburrow-status"}, ground.log, ground.random);
   redis.start();
-  co_return co_await with_cleanup(show_status(context, ground, system, redis, flags),
-                                  [&redis] { return redis.stop(); });
+  const Output out(context.environment);
+  auto showing = flags.watch ? watch(context, out, ground, system, redis, flags)
+                             : show_once(out, ground, system, redis, flags);
+  co_return co_await with_cleanup(std::move(showing), [&redis] { return redis.stop(); });
 }
 
 }  // namespace
@@ -249,7 +291,11 @@ void add_status(CLI::App& app, Context& context) {
   add_setting_flag(*command, flags->settings, "--redis-url", "REDIS_URL");
   auto own = std::make_shared<StatusFlags>();
   command->add_flag("--json", own->json, "Print it as JSON");
-  command->add_flag("--watch", own->watch, "Again every two seconds, until Ctrl-C");
+  command->add_flag("--watch", own->watch,
+                    "Live in the terminal, or block after block elsewhere; until Ctrl-C");
+  command->add_option("--interval", own->interval, "Seconds between two looks (default 2)")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(1, 3600));
   on_run(*command, context, [&context, flags, own] {
     const auto system = locate_system(context, *flags);
     const auto settings = load_settings(context.environment, "client", *flags->settings);
