@@ -150,6 +150,7 @@ std::unique_ptr<CLI::App> make_app(Context& context) {
   add_status(*app, context);
   add_why(*app, context);
   add_doctor(*app, context);
+  add_verify(*app, context);
   add_agents_state(*app, context);
   add_queue(*app, context);
   add_activations(*app, context);

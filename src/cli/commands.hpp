@@ -85,6 +85,7 @@ void add_restore(CLI::App& app, Context& context);
 void add_agents_state(CLI::App& app, Context& context);
 void add_why(CLI::App& app, Context& context);
 void add_doctor(CLI::App& app, Context& context);
+void add_verify(CLI::App& app, Context& context);
 /// `hub` with post, reply, thread, inbox, agents, and the server.
 void add_hub(CLI::App& app, Context& context);
 /// `mcp` with tools, call, approve and hub.
