@@ -1,13 +1,16 @@
-# bb_room(<name> [ROOMS <room>...] [LINK <library>...] [EMBED_FROM <folder>] [EMBED <glob>...]):
-# the library of src/<name>, linking only the rooms named. All rooms share one precompiled header.
+# bb_room(<name> [APART <folder>] [ROOMS <room>...] [LINK <library>...] [EMBED_FROM <folder>] [EMBED <glob>...]):
+# the library of src/<name> and the folders in it but APART, linking only the rooms named. All rooms share one precompiled header.
 add_library(bb_pch OBJECT ${CMAKE_SOURCE_DIR}/cmake/pch.cpp)
 target_precompile_headers(bb_pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch.hpp)
 target_link_libraries(bb_pch PRIVATE fmt::fmt)
 
 function(bb_room name)
-  cmake_parse_arguments(ARG "" "EMBED_FROM" "ROOMS;LINK;EMBED" ${ARGN})
+  cmake_parse_arguments(ARG "" "EMBED_FROM;APART" "ROOMS;LINK;EMBED" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cpp
        ${CMAKE_SOURCE_DIR}/src/${name}/*/*.cpp)
+  if(ARG_APART)
+    list(FILTER sources EXCLUDE REGEX "/src/${name}/${ARG_APART}/")
+  endif()
   add_library(bb_${name} STATIC ${sources})
   target_include_directories(bb_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
   target_precompile_headers(bb_${name} REUSE_FROM bb_pch)

@@ -132,6 +132,7 @@ class StuckStream final : public net::ResponseStream {
     written += bytes;
     if (++writes > 1) co_await sleep_for(std::chrono::hours(1));
   }
+  void answer(net::ServerResponse) override { ADD_FAILURE() << "a stream is what was asked for"; }
   std::string written;
   int writes = 0;
 };

@@ -14,6 +14,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::MatchesRegex;
 using testing::Not;
 
 std::string check(const std::string& path, ValidateOptions options = {}) {
@@ -22,7 +23,7 @@ std::string check(const std::string& path, ValidateOptions options = {}) {
 
 TEST(Validate, ExamplesHaveNoProblemsAtAll) {
   const auto report = validate({std::string(BOTBURROW_SOURCE_DIR) + "/examples"}, {.strict = true});
-  EXPECT_EQ(to_text(report), "OK: 7 agents, 3 skills; 0 errors, 0 warnings\n");
+  EXPECT_THAT(to_text(report), MatchesRegex("OK: [0-9]+ agents, 3 skills; 0 errors, 0 warnings\n"));
 }
 
 TEST(Validate, ReferenceAgentsHaveNoErrors) {
