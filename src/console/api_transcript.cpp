@@ -40,10 +40,11 @@ Task<json::object> transcript(Core& core, const ServerRequest& request) {
   const auto work = co_await core.view.find_work(ActivationId(id));
   const auto read = co_await core.journal.load(work.value_or(WorkId(id)));
   if (read.lines.empty()) {
-    throw Error(errc::not_found,
-                fmt::format("no journal of \"{}\": {}", valid_utf8(id),
-                            work ? "it did nothing that is written down, or ended over a day ago"
-                                 : "journals are kept for a day after the work is done"));
+    throw Error(
+        errc::not_found,
+        fmt::format("no journal of \"{}\": {}", valid_utf8(id),
+                    work ? "it did nothing that is written down, or ended over a day ago"
+                         : "journals are kept for JOURNAL_KEPT (a day) once the work is done"));
   }
   if (line >= 0) co_return whole_line(read, line);
   co_return json::object{{"id", valid_utf8(id)},       {"work_id", work.value_or(WorkId(id)).str()},

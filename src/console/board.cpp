@@ -173,9 +173,11 @@ void Board::put(boost::json::object state) {
   auto compared = without_times(state);
   const bool news = !shot_ || compared != compared_;
   compared_ = std::move(compared);
+  auto text = to_json(state);
+  if (parts_.scrubber) text = parts_.scrubber->scrub(std::move(text));
   shot_ =
       std::make_shared<const Shot>(Shot{.version = (shot_ ? shot_->version : 0) + (news ? 1 : 0),
-                                        .state = to_json(state),
+                                        .state = std::move(text),
                                         .at = parts_.clock.now()});
   changed_.ring();
 }

@@ -2,6 +2,7 @@
 
 #include "base/bell.hpp"
 #include "base/log.hpp"
+#include "base/scrubber.hpp"
 #include "base/task.hpp"
 #include "base/time.hpp"
 #include "console/history.hpp"
@@ -50,6 +51,7 @@ class Board {
     RunWatch& runs;
     Clock& clock;
     std::function<bool()> is_leader;
+    const Scrubber* scrubber = nullptr;
   };
   Board(boost::asio::any_io_executor executor, std::string instance_id, Parts parts, Log log);
 

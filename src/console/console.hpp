@@ -2,6 +2,7 @@
 
 #include "base/log.hpp"
 #include "base/metrics.hpp"
+#include "base/scrubber.hpp"
 #include "base/secret.hpp"
 #include "base/task.hpp"
 #include "definitions/catalog.hpp"
@@ -29,7 +30,8 @@ struct ConsoleParts {
   hubapi::HubClient& hub;
   definitions::DefinitionCatalog& catalog;
   Clock& clock;
-  std::function<bool()> is_leader;  ///< of the coordinator in this process
+  std::function<bool()> is_leader;     ///< of the coordinator in this process
+  const Scrubber* scrubber = nullptr;  ///< takes secrets out of what agents wrote; may be null
 };
 
 /// The page for people and its JSON API: queues, runners, activations, agents, dead letters, as

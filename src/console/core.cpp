@@ -21,7 +21,10 @@ using net::ServerRequest;
 using net::ServerResponse;
 
 Task<ServerResponse> handled(Core& core, ServerRequest request, Routes::Handler handler) {
-  co_return answer(200, co_await handler(core, request));
+  auto response = answer(200, co_await handler(core, request));
+  const auto* scrubber = core.parts.scrubber;
+  if (scrubber) response.body = scrubber->scrub(std::move(response.body));
+  co_return response;
 }
 
 Task<ServerResponse> refused(Refusal refusal) {
@@ -64,7 +67,8 @@ Core::Core(boost::asio::any_io_executor executor, ConsoleOptions wanted, Console
              .heartbeats = heartbeats,
              .runs = runs,
              .clock = parts.clock,
-             .is_leader = parts.is_leader},
+             .is_leader = parts.is_leader,
+             .scrubber = parts.scrubber},
             log) {}
 
 Turn::Turn(std::size_t& under_way, std::size_t most) : under_way_(under_way) {

@@ -69,7 +69,8 @@ class ConsoleTest : public test::ServiceTest {
                                                      .hub = *hub,
                                                      .catalog = catalog,
                                                      .clock = system_clock(),
-                                                     .is_leader = [this] { return leads; }},
+                                                     .is_leader = [this] { return leads; },
+                                                     .scrubber = &scrubber},
                                         log, metrics);
     server = std::make_unique<net::HttpServer>(ioc.get_executor(), net::HttpServer::Options{}, log);
     net::add_service_routes(*server,
@@ -175,6 +176,7 @@ class ConsoleTest : public test::ServiceTest {
   Log log{lines, {.level = LogLevel::debug}};
   Metrics metrics;
   bool leads = true;
+  Scrubber scrubber;
   std::string hub_url, hub_key;
   net::HttpClient http{ioc.get_executor(), {.connections_idle_max = 0}};
   net::Redis redis_client{ioc.get_executor(), redis.address(), {}, Log::none(), random};

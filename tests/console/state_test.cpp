@@ -279,6 +279,25 @@ TEST_F(ConsoleLooks, NoAnswerAndNoLogLineHoldsTheKey) {
   EXPECT_THAT(lines->all(), Not(HasSubstr("a-wrong-key-that-is-tried")));
 }
 
+TEST_F(ConsoleLooks, SecretsThatAgentsLetSlipAreTakenOut) {
+  const std::string secret = "hub-key-that-nobody-may-see";
+  scrubber.add(Secret(secret));
+  result("scribe", "failure", "act-1", "401 with key " + secret);
+  enqueue("scribe");
+  const auto claimed = claim();
+  write_journal(claimed, {{queue::JournalKind::notification,
+                           {{"notification", {{"type", secret}, {"content", secret}}}}}});
+  open();
+  for (const auto& path : {std::string("/ended"), std::string("/state"),
+                           "/transcripts/" + claimed.activation_id.str()}) {
+    const auto answer = get(path);
+    EXPECT_EQ(answer.status, 200) << path;
+    EXPECT_THAT(answer.whole.body, Not(HasSubstr(secret))) << path;
+    EXPECT_THAT(answer.whole.body, HasSubstr(std::string(Scrubber::kMark))) << path;
+    EXPECT_TRUE(answer.body.is_object()) << path;
+  }
+}
+
 TEST_F(ConsoleLooks, AWrongKeyIsRefusedEvenWhereNoneIsNeeded) {
   open();
   const auto answer = get("/state", {{"Authorization", "Bearer other"}});

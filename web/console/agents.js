@@ -12,7 +12,7 @@ const link = (row) => h("a", { href: way("agent", row.agent_id), "data-focus": "
 
 function where(row) {
   if (row.state === "running") return `on ${row.runner_id}`;
-  if (row.queue) return `in the queue ${row.queue}`;
+  if (row.queue) return `queue ${row.queue}`;
   return row.backoff_seconds > 0 ? h("span", {}, "for ", until(row.backoff_seconds)) : "";
 }
 

@@ -52,6 +52,7 @@ function route() {
   swap(main, view.node);
   window.scrollTo(0, 0);
   showTabs();
+  document.querySelector(".tab[aria-current]").scrollIntoView({ block: "nearest", inline: "center" });
   view.enter?.();
   view.begin();
   if (world.state && place === "") view.onState(world.state);

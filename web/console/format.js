@@ -17,13 +17,10 @@ export function span(seconds) {
   return `${Math.round(s / 86400)} d`;
 }
 
-/** Four figures that matter, never more than six places. */
+/** Always to four places, so that columns align. */
 export function money(usd) {
   const n = usd || 0;
-  if (n === 0) return "0";
-  if (n < 0.000001) return "<0.000001";
-  if (n < 0.01) return n.toFixed(6).replace(/0+$/, "");
-  return n < 100 ? n.toFixed(4).replace(/(\.\d\d\d*?)0+$/, "$1") : n.toFixed(2);
+  return n > 0 && n < 0.00005 ? "<0.0001" : n.toFixed(4);
 }
 
 const secondsSince = (stamp) => (Date.now() - Date.parse(stamp)) / 1000;
