@@ -2,6 +2,7 @@
 #include "tests/support/browser.hpp"
 
 #include "console_fixture.hpp"
+#include "definitions/redis_cache.hpp"
 
 #include <cstdlib>
 
@@ -161,8 +162,12 @@ TEST_F(ConsoleBrowser, FollowsTheSystemsThemeAndTheToggle) {
 TEST_F(ConsoleBrowser, FitsAPhone) {
   kill("an-agent");
   enqueue("a-name-that-is-rather-long-for-the-screen-of-a-phone-and-has-no-blank-in-it");
+  auto definition = std::make_shared<definitions::AgentDefinition>();
+  definition->name = "an-agent";
+  run(definitions::RedisDefinitionCache(redis_client, Log::none())
+          .store(definition, system_clock().now()));
   open();
-  show();
+  show("#/", kAdminKey);
   browser->screen({.width = 375, .height = 740, .phone = true});
   for (const char* way : {"#/", "#/queue", "#/activations", "#/agents", "#/dead", "#/budgets"}) {
     go(way);
@@ -170,6 +175,7 @@ TEST_F(ConsoleBrowser, FitsAPhone) {
     pass(200ms);
     EXPECT_LE(browser->eval("document.documentElement.scrollWidth").to_number<int>(), 375) << way;
   }
+  EXPECT_TRUE(sees("0/50")) << "the limits of its definition";
 }
 
 TEST_F(ConsoleBrowser, SaysThatRedisIsAwayAndRecovers) {

@@ -41,10 +41,10 @@ const limited = (used, limit) => (limit === undefined ? number(used) : h("span",
 
 const budgetColumns = [
   { label: "Agent", class: "main", cell: link },
-  { label: "Today, $", class: "num", cell: (row) => money(row.day.cost_usd) },
-  { label: "Tokens today", class: "num", cell: (row) => number(row.day.tokens) },
-  { label: "Posts today", class: "num", cell: (row) => limited(row.day.posts, row.limits?.max_daily_posts) },
-  { label: "Comments today", class: "num", cell: (row) => limited(row.day.comments, row.limits?.max_daily_comments) },
+  { label: "Day, $", class: "num", cell: (row) => money(row.day.cost_usd) },
+  { label: "Tokens, day", class: "num", cell: (row) => number(row.day.tokens) },
+  { label: "Posts, day", class: "num", cell: (row) => limited(row.day.posts, row.limits?.max_daily_posts) },
+  { label: "Comments, day", class: "num", cell: (row) => limited(row.day.comments, row.limits?.max_daily_comments) },
   { label: "Month, $", class: "num", cell: (row) => money(row.month.cost_usd) },
   { label: "Tokens, month", class: "num", cell: (row) => number(row.month.tokens) },
 ];

@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { h, swap, way } from "./dom.js";
 import { money, number, plural, since, sinceSeconds, span } from "./format.js";
 import { actButton, badge, bar, card, chips, table, trouble, world } from "./parts.js";
-import { plot } from "./plot.js";
+import { COUNTS, plot, SECONDS } from "./plot.js";
 
 const LATE = 900; // seconds: the alert OldestWorkWaiting
 
@@ -88,8 +88,8 @@ export function overview() {
   const said = h("p", { class: "verdict" });
   const notes = h("ul", { class: "notes" });
   const numbers = h("div", { class: "tiles" });
-  const depth = plot("Waiting", (value) => number(value), true);
-  const oldest = plot("Oldest waits", (value) => span(value));
+  const depth = plot("Waiting", (value) => number(value), COUNTS);
+  const oldest = plot("Oldest waits", (value) => span(value), SECONDS);
   const ranges = chips("Time shown", (value) => {
     minutes = value;
     drawPlots();

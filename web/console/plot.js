@@ -9,13 +9,16 @@ const RIGHT = 10;
 const TOP = 10;
 const BOTTOM = 22;
 
-/** The next round number above, and the step between lines of the grid. */
-function scaleOf(highest, whole) {
-  if (highest <= 0 || (whole && highest <= 1)) return { top: 1, step: 1 };
-  const rough = highest / 3;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((n) => n * power).find((n) => n >= rough && (!whole || n >= 1));
-  return { top: Math.ceil(highest / step) * step, step };
+/** Steps of seconds between lines of the grid, as a clock has them. */
+export const SECONDS = [0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800, 86400];
+
+/** Steps of things that are counted. */
+export const COUNTS = [1, 2, 5].flatMap((n) => [0, 1, 2, 3, 4, 5, 6].map((zeros) => n * 10 ** zeros)).sort((one, other) => one - other);
+
+/** The highest line of the grid, and the step between lines. */
+function scaleOf(highest, steps) {
+  const step = steps.find((n) => n >= highest / 3) || steps[steps.length - 1];
+  return { top: Math.max(1, Math.ceil(highest / step)) * step, step };
 }
 
 /** Pieces of a curve: where nothing is known there is none. */
@@ -32,9 +35,10 @@ const path = (piece) => piece.map(({ x, y }, i) => `${i ? "L" : "M"}${x.toFixed(
 
 /**
  * A plot with its legend. `draw({at, series: [{name, label, values}]}, from, to)` shows new data;
- * times are Unix seconds. `show(value)` writes a value; `whole`: there are no halves.
+ * times are Unix seconds. `show(value)` writes a value; `steps` are those of the
+ * grid.
  */
-export function plot(title, show, whole = false) {
+export function plot(title, show, steps) {
   const legend = h("div", { class: "legend push" });
   const drawing = s("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", tabindex: "0", "data-focus": "plot " + title });
   const node = h("section", { class: "card" }, h("div", { class: "head" }, h("h2", {}, title), legend), h("div", { class: "plot" }, drawing));
@@ -92,7 +96,7 @@ export function plot(title, show, whole = false) {
     data.width = Math.max(240, drawing.clientWidth || WIDTH);
     drawing.setAttribute("viewBox", `0 0 ${data.width} ${HEIGHT}`);
     const highest = Math.max(0, ...data.series.flatMap((one) => one.values).filter((value) => value !== null));
-    const { top, step } = scaleOf(highest, whole);
+    const { top, step } = scaleOf(highest, steps);
     data.top = top;
     drawing.setAttribute("aria-label", `${title}: ` + data.series.map((one) => `${one.label} now ${show(one.values[one.values.length - 1] || 0)}, highest ${show(Math.max(0, ...one.values.filter((v) => v !== null)))}`).join("; "));
     drawing.replaceChildren(...grid(step), ...data.series.flatMap(curve), ...cross());
