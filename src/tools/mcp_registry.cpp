@@ -304,6 +304,11 @@ OwnMcpServer own_mcp_server(const definitions::McpServer& server, const OwnServe
   if (std::ranges::find(policy.commands_allowed, command) == policy.commands_allowed.end()) {
     return refuse(fmt::format("the command \"{}\" is not on MCP_COMMAND_ALLOW", command));
   }
+  for (const auto& word : server.args) {
+    const auto names = placeholders(word);
+    if (!names || std::ranges::any_of(*names, [](const auto& name) { return name != "WORKSPACE"; }))
+      return refuse("args may ask for ${WORKSPACE} and nothing else: others can see them");
+  }
   std::vector<std::string> argv{command};
   argv.insert(argv.end(), server.args.begin(), server.args.end());
   auto entry = process(server.name, std::move(argv));

@@ -50,7 +50,24 @@ void McpServer::count(std::string_view state, double by) {
   if (!counted_as_.empty()) family.with({entry_.name, counted_as_}).add(by);
 }
 
-// `${NAME}` in the value of a variable or an argument.
+// Only the workspace, whatever else an argument asks for: argv can be seen by others.
+Task<std::string> McpServer::with_workspace(std::string word) const {
+  constexpr std::string_view kPlace = "${WORKSPACE}";
+  for (auto at = word.find(kPlace); at != std::string::npos; at = word.find(kPlace, at)) {
+    const auto folder = co_await workspace();
+    word.replace(at, kPlace.size(), folder);
+    at += folder.size();
+  }
+  co_return word;
+}
+
+Task<std::string> McpServer::workspace() const {
+  if (!ground_.workspace)
+    throw Error(errc::mcp_unavailable, "it needs a workspace, and there is none here");
+  return ground_.workspace();
+}
+
+// `${NAME}` in the value of a variable.
 Task<std::string> McpServer::resolved(std::string text) const {
   std::string out;
   std::string_view rest = text;
@@ -65,9 +82,7 @@ Task<std::string> McpServer::resolved(std::string text) const {
     out += rest.substr(0, at);
     rest.remove_prefix(end + 1);
     if (name == "WORKSPACE") {
-      if (!ground_.workspace)
-        throw Error(errc::mcp_unavailable, "it needs a workspace, and there is none here");
-      out += co_await ground_.workspace();
+      out += co_await workspace();
       continue;
     }
     const auto value = services_.credential(name);
@@ -79,15 +94,8 @@ Task<std::string> McpServer::resolved(std::string text) const {
 
 Task<mcp::LaunchSpec> McpServer::launch_spec() {
   mcp::LaunchSpec spec{.server = entry_.name, .hosts = entry_.hosts};
-  for (const auto& word : entry_.argv) {
-    // Only the workspace: whatever stands in argv can be seen by others.
-    const bool has_place = word.find("${WORKSPACE}") != std::string::npos;
-    if (has_place) {
-      spec.argv.push_back(co_await resolved(word));
-    } else {
-      spec.argv.push_back(word);
-    }
-  }
+  for (const auto& word : entry_.argv)
+    spec.argv.push_back(co_await with_workspace(word));
   for (const auto& [name, value] : entry_.environment)
     spec.environment[name] = co_await resolved(value);
   if (ground_.workspace && entry_.needs_workspace()) spec.workspace = co_await ground_.workspace();

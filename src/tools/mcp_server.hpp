@@ -81,6 +81,8 @@ class McpServer {
   mcp::HttpChannel::Options web_options() const;
   Task<> check_pin();
   Task<std::string> resolved(std::string text) const;
+  Task<std::string> with_workspace(std::string word) const;
+  Task<std::string> workspace() const;
   Task<> ensure_running(Deadline deadline);
   Task<> greet_and_list(Deadline deadline);
   Task<> look_at_changes(Deadline deadline);

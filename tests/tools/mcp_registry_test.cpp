@@ -139,6 +139,21 @@ TEST(OwnMcpServer, RunsOnlyWhatTheOperatorAllows) {
   EXPECT_NE(own_mcp_server(own("mcp-mine", {{"LD PRELOAD", "x"}}), policy).fault, "");
 }
 
+TEST(OwnMcpServer, NoArgumentAsksForMoreThanTheWorkspace) {
+  const OwnServerPolicy policy{.commands_allowed = {"mcp-mine"}, .variables_allowed = {"MY_KEY"}};
+  const auto fault_of = [&](std::string argument) {
+    auto server = own("mcp-mine");
+    server.args = {std::move(argument)};
+    return own_mcp_server(server, policy).fault;
+  };
+
+  EXPECT_EQ(fault_of("--root=${WORKSPACE}/a"), "");
+  EXPECT_EQ(fault_of("$HOME"), "");
+  EXPECT_THAT(fault_of("${MY_KEY}"), HasSubstr("args"));
+  EXPECT_THAT(fault_of("${WORKSPACE}${HUB_API_KEY}"), HasSubstr("args"));
+  EXPECT_THAT(fault_of("${WORKSPACE"), HasSubstr("args"));
+}
+
 TEST(McpToolNames, FitEveryProviderAndNoTwoAreTheSame) {
   McpToolNames names;
   EXPECT_EQ(names.add("github", "create_issue"), "mcp_github_create_issue");

@@ -103,7 +103,9 @@ class McpToolTest : public testing::Test {
                            return Secret(found == credentials.end() ? "" : found->second);
                          }};
     session = std::make_unique<McpSession>(
-        services, McpGround{.launcher = confined ? nullptr : &launcher},
+        services,
+        McpGround{.launcher = confined ? nullptr : &launcher,
+                  .workspace = []() -> Task<std::string> { co_return "/tmp"; }},
         McpSession::Agent{.id = AgentId("scribe"),
                           .name = "scribe",
                           .grants = definitions::GrantSet(grants),
@@ -224,6 +226,17 @@ TEST_F(McpToolTest, ACredentialReachesItsServerAndNothingElse) {
   EXPECT_EQ(call("mcp_fake_echo", "$FAKE_KEY").content, "(unset)");
   EXPECT_THAT(lines->all(), Not(HasSubstr("canary-5513")));
   EXPECT_THAT(metrics.expose(), Not(HasSubstr("canary-5513")));
+}
+
+TEST_F(McpToolTest, AnArgumentHoldsTheWorkspaceAndNoCredential) {
+  add("fake", "good");
+  auto entry = *registry.find("fake");
+  entry.argv.insert(entry.argv.end(), {"${WORKSPACE}/a:${WORKSPACE}", "${WORKSPACE}${FAKE_KEY}"});
+  registry.set(entry);
+  credentials["FAKE_KEY"] = "canary-5514";
+  start();
+  EXPECT_EQ(call("mcp_fake_echo", "what are your arguments?").content,
+            "/tmp/a:/tmp /tmp${FAKE_KEY}");
 }
 
 TEST_F(McpToolTest, AServerWithoutItsCredentialIsLeftOut) {

@@ -54,7 +54,8 @@ object tool(const std::string& name, const std::string& description = "a tool") 
 
 class Server {
  public:
-  explicit Server(std::string way) : way_(std::move(way)) {}
+  Server(std::string way, std::string arguments)
+      : way_(std::move(way)), arguments_(std::move(arguments)) {}
 
   int run() {
     if (way_ == "ignores-eof") ::signal(SIGTERM, SIG_IGN);
@@ -245,6 +246,10 @@ class Server {
       refuse(id, -32602, "Unknown tool");
       return true;
     }
+    if (text == "what are your arguments?") {
+      answer(id, text_result(arguments_));
+      return true;
+    }
     if (text.starts_with("$")) {
       const char* value_of = std::getenv(text.c_str() + 1);
       answer(id, text_result(value_of ? value_of : "(unset)"));
@@ -254,7 +259,7 @@ class Server {
     return true;
   }
 
-  std::string way_;
+  std::string way_, arguments_;
   std::string heard_, notes_;
   value last_slow_;
   bool changed_ = false;
@@ -264,5 +269,8 @@ class Server {
 
 int main(int argc, char** argv) {
   ::alarm(60);
-  return Server(argc > 1 ? argv[1] : "good").run();
+  std::string arguments;
+  for (int i = 2; i < argc; ++i)
+    arguments += std::string(i > 2 ? " " : "") + argv[i];
+  return Server(argc > 1 ? argv[1] : "good", arguments).run();
 }
