@@ -1,20 +1,24 @@
 #include "mcp/json_schema.hpp"
 
+#include "mcp/schema_pattern.hpp"
+
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
-#include <regex>
+#include <map>
 #include <set>
 
 namespace botburrow::mcp {
 namespace {
 
 constexpr int kDepthMax = 64;
-constexpr std::size_t kStepsMax = 200'000;
-constexpr std::size_t kPatternBytesMax = 256;
-constexpr std::size_t kPatternTextBytesMax = 4096;
+/// In units of some tens of nanoseconds, for what a schema makes us do; a subschema costs more than
+/// a comparison.
+constexpr std::size_t kWorkMax = 3'200'000;
+constexpr std::size_t kSubschemaWork = 16;
+constexpr std::size_t kBytesPerWork = 64;  // of texts that are compared or counted
 constexpr std::size_t kShownBytes = 80;
 
 using Fault = std::optional<std::string>;
@@ -36,8 +40,37 @@ std::string_view view(const json::string& text) {
   return {text.data(), text.size()};
 }
 
+/// The front of the value's JSON. Costs what is shown, whatever the value's size.
+void append_front(const json::value& value, std::string& out) {
+  if (const auto* text = value.if_string()) {
+    append_json_string(out, valid_utf8(utf8_prefix(view(*text), kShownBytes)));
+  } else if (const auto* list = value.if_array()) {
+    out += '[';
+    for (std::size_t i = 0; i < list->size() && out.size() < kShownBytes; ++i) {
+      if (i > 0) out += ',';
+      append_front((*list)[i], out);
+    }
+    out += ']';
+  } else if (const auto* object = value.if_object()) {
+    out += '{';
+    for (auto field = object->begin(); field != object->end() && out.size() < kShownBytes;
+         ++field) {
+      if (field != object->begin()) out += ',';
+      append_json_string(
+          out, valid_utf8(utf8_prefix({field->key().data(), field->key().size()}, kShownBytes)));
+      out += ':';
+      append_front(field->value(), out);
+    }
+    out += '}';
+  } else {
+    out += to_json(value);
+  }
+}
+
 std::string shown(const json::value& value) {
-  return valid_utf8(utf8_prefix(to_json(value), kShownBytes));
+  std::string out;
+  append_front(value, out);
+  return valid_utf8(utf8_prefix(out, kShownBytes));
 }
 
 bool is_whole(const json::value& value) {
@@ -60,61 +93,9 @@ bool has_type(const json::value& value, std::string_view type) {
   return false;
 }
 
-/// Equal as JSON Schema means it: numbers by value, objects whatever their order.
-bool same(const json::value& a, const json::value& b) {
-  if (a.is_number() && b.is_number()) return as_double(a) == as_double(b);
-  if (a.kind() != b.kind()) return false;
-  if (a.is_array()) return std::ranges::equal(a.get_array(), b.get_array(), same);
-  if (!a.is_object()) return a == b;
-  const auto& left = a.get_object();
-  const auto& right = b.get_object();
-  if (left.size() != right.size()) return false;
-  return std::ranges::all_of(left, [&](const auto& field) {
-    const auto* other = right.if_contains(field.key());
-    return other && same(field.value(), *other);
-  });
-}
-
 std::size_t code_points(std::string_view text) {
   return static_cast<std::size_t>(std::ranges::count_if(
       text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
-}
-
-/// A repetition that multiplies into a large automaton.
-bool repeats_often(std::string_view pattern) {
-  int number = -1;
-  int repeats = 0;
-  for (std::size_t i = 0; i < pattern.size(); ++i) {
-    const char c = pattern[i];
-    if (c == '{') {
-      number = 0;
-      ++repeats;
-    } else if (number >= 0 && c >= '0' && c <= '9') {
-      number = number * 10 + (c - '0');
-      if (number > 100) return true;
-    } else if (c == ',') {
-      number = number >= 0 ? 0 : -1;
-    } else {
-      number = -1;
-    }
-  }
-  return repeats > 4;
-}
-
-/// Nothing where the question is not answered: too long, or no pattern that we can read.
-std::optional<bool> matches(std::string_view pattern, std::string_view text) {
-  if (pattern.size() > kPatternBytesMax || text.size() > kPatternTextBytesMax ||
-      repeats_often(pattern)) {
-    return std::nullopt;
-  }
-  try {
-    // `__polynomial` is libstdc++'s promise not to try every way through the pattern one by one.
-    const std::regex compiled(pattern.begin(), pattern.end(),
-                              std::regex::ECMAScript | std::regex_constants::__polynomial);
-    return std::regex_search(text.begin(), text.end(), compiled);
-  } catch (const std::regex_error&) {
-    return std::nullopt;
-  }
 }
 
 std::string unescaped(std::string_view token) {
@@ -139,22 +120,22 @@ bool known_dialect(std::string_view uri) {
          uri == "http://json-schema.org/draft-06/schema";
 }
 
-/// The subschema with `$anchor` (or `$dynamicAnchor`) of that name.
-const json::value* find_anchor(const json::value& schema, std::string_view name, int depth) {
-  if (depth > kDepthMax) return nullptr;
+using Anchors = std::map<std::string, const json::value*, std::less<>>;
+
+/// The subschemas with `$anchor` or `$dynamicAnchor` by its name; of two the one that stands first.
+void collect_anchors(const json::value& schema, int depth, Anchors& anchors) {
+  if (depth > kDepthMax) return;
   if (const auto* list = schema.if_array()) {
-    for (const auto& one : *list) {
-      if (const auto* found = find_anchor(one, name, depth + 1)) return found;
-    }
+    for (const auto& one : *list)
+      collect_anchors(one, depth + 1, anchors);
   }
   const auto* object = schema.if_object();
-  if (!object) return nullptr;
-  if (string_field(schema, "$anchor") == name || string_field(schema, "$dynamicAnchor") == name)
-    return &schema;
-  for (const auto& [key, field] : *object) {
-    if (const auto* found = find_anchor(field, name, depth + 1)) return found;
+  if (!object) return;
+  for (const auto* keyword : {"$anchor", "$dynamicAnchor"}) {
+    if (auto name = string_field(schema, keyword)) anchors.try_emplace(*std::move(name), &schema);
   }
-  return nullptr;
+  for (const auto& [key, field] : *object)
+    collect_anchors(field, depth + 1, anchors);
 }
 
 class Validator {
@@ -173,9 +154,52 @@ class Validator {
 
   // Work that a schema can make us do has an end, and reaching it is no yes.
   bool may_go_on(int depth) {
-    if (depth <= kDepthMax && ++steps_ <= kStepsMax && give_up_.empty()) return true;
-    if (give_up_.empty()) give_up_ = "the schema is too deep or too large to be checked";
+    if (depth <= kDepthMax) return charge(kSubschemaWork);
+    if (give_up_.empty()) give_up_ = kTooMuch;
     return false;
+  }
+
+  bool charge(std::size_t work) {
+    work_ += std::min(work, kWorkMax);
+    if (work_ > kWorkMax && give_up_.empty()) give_up_ = kTooMuch;
+    return give_up_.empty();
+  }
+
+  bool charge_bytes(std::size_t bytes) { return charge(1 + bytes / kBytesPerWork); }
+
+  /// Equal as JSON Schema means it: numbers by value, objects whatever their order. False once
+  /// nothing is checked any more.
+  bool same(const json::value& a, const json::value& b) {
+    if (!charge(1)) return false;
+    if (a.is_number() && b.is_number()) return as_double(a) == as_double(b);
+    if (a.kind() != b.kind()) return false;
+    if (const auto* list = a.if_array()) {
+      return std::ranges::equal(*list, b.get_array(),
+                                [this](const auto& x, const auto& y) { return same(x, y); });
+    }
+    if (const auto* text = a.if_string()) {
+      if (text->size() != b.get_string().size() || !charge_bytes(text->size())) return false;
+    }
+    if (!a.is_object()) return a == b;
+    const auto& left = a.get_object();
+    const auto& right = b.get_object();
+    if (left.size() != right.size()) return false;
+    return std::ranges::all_of(left, [&](const auto& field) {
+      const auto* other = right.if_contains(field.key());
+      return other && same(field.value(), *other);
+    });
+  }
+
+  /// Nothing where the question is not answered: too long, or no pattern that we can read.
+  std::optional<bool> matches(std::string_view pattern, std::string_view text) {
+    auto known = patterns_.find(pattern);
+    if (known == patterns_.end()) {
+      known = patterns_.emplace(pattern, SchemaPattern(pattern)).first;
+      charge(known->second.work_to_read());
+    }
+    if (!known->second.can_judge(text) || !charge(known->second.work_to_match(text)))
+      return std::nullopt;
+    return known->second.found_in(text);
   }
 
   Fault at(const std::string& place, std::string what) const {
@@ -183,6 +207,7 @@ class Validator {
   }
 
   const json::value* resolve(std::string_view ref) {
+    if (!charge_bytes(ref.size())) return nullptr;
     if (ref == "#" || ref.empty()) return &root_;
     if (!ref.starts_with('#')) {
       give_up_ = fmt::format("the schema refers to \"{}\", and nothing outside it is read",
@@ -192,7 +217,9 @@ class Validator {
     ref.remove_prefix(1);
     const json::value* at = &root_;
     if (!ref.starts_with('/')) {
-      at = find_anchor(root_, ref, 0);
+      if (!anchors_) collect_anchors(root_, 0, anchors_.emplace());
+      const auto found = anchors_->find(ref);
+      at = found == anchors_->end() ? nullptr : found->second;
     } else {
       while (at && !ref.empty()) {
         ref.remove_prefix(1);
@@ -237,6 +264,8 @@ class Validator {
           &Validator::lists, &Validator::objects, &Validator::combined, &Validator::rest}) {
       if (auto fault = (this->*part)(*object, value, place, here, depth)) return fault;
     }
+    // Each level above takes it over once more.
+    if (!charge(here.names.size() + here.items.size())) return give_up_;
     seen.add(here);
     return std::nullopt;
   }
@@ -258,6 +287,7 @@ class Validator {
     if (const auto* type = schema.if_contains("type")) {
       bool fits = type->is_string() && has_type(value, view(type->get_string()));
       if (const auto* list = type->if_array()) {
+        if (!charge(list->size())) return give_up_;
         fits = std::ranges::any_of(*list, [&](const json::value& one) {
           return one.is_string() && has_type(value, view(one.get_string()));
         });
@@ -272,6 +302,7 @@ class Validator {
                              [&](const json::value& one) { return same(one, value); })) {
       return at(place, fmt::format("{} is none of {}", shown(value), shown(*choices)));
     }
+    if (!give_up_.empty()) return give_up_;
     return std::nullopt;
   }
 
@@ -320,7 +351,11 @@ class Validator {
               int) {
     if (!value.is_string()) return std::nullopt;
     const auto text = view(value.get_string());
-    if (auto f = sized(schema, code_points(text), "minLength", "maxLength", "characters", place))
+    const bool counted = schema.contains("minLength") || schema.contains("maxLength");
+    if (counted && !charge_bytes(text.size())) return give_up_;
+    if (auto f = counted ? sized(schema, code_points(text), "minLength", "maxLength", "characters",
+                                 place)
+                         : std::nullopt)
       return f;
     const auto* pattern = schema.if_contains("pattern");
     if (pattern && pattern->is_string() && matches(view(pattern->get_string()), text) == false)
@@ -358,7 +393,7 @@ class Validator {
     if (!unique || !unique->is_bool() || !unique->get_bool()) return std::nullopt;
     for (std::size_t i = 0; i < list->size(); ++i) {
       for (std::size_t k = 0; k < i; ++k) {
-        if (!may_go_on(depth)) return give_up_;
+        if (!give_up_.empty()) return give_up_;
         if (same((*list)[i], (*list)[k]))
           return at(place, fmt::format("items {} and {} are the same", k, i));
       }
@@ -397,6 +432,7 @@ class Validator {
       return f;
     const auto* required = schema.if_contains("required");
     if (required && required->is_array()) {
+      if (!charge(required->get_array().size())) return give_up_;
       for (const auto& name : required->get_array()) {
         if (name.is_string() && !object->contains(view(name.get_string())))
           return at(place, fmt::format("the field {} is missing", shown(name)));
@@ -429,7 +465,7 @@ class Validator {
       }
       if (patterns && patterns->is_object()) {
         for (const auto& [pattern, own] : patterns->get_object()) {
-          if (!may_go_on(depth)) return give_up_;
+          if (!charge(1)) return give_up_;
           if (matches({pattern.data(), pattern.size()}, name) != true) continue;
           known = true;
           if (auto f = check(own, field, inner, inside, depth + 1)) return f;
@@ -451,8 +487,10 @@ class Validator {
       const auto* rules = schema.if_contains(keyword);
       if (!rules || !rules->is_object()) continue;
       for (const auto& [name, rule] : rules->get_object()) {
+        if (!charge(1)) return give_up_;
         if (!object.contains(name)) continue;
         if (const auto* list = rule.if_array()) {
+          if (!charge(list->size())) return give_up_;
           for (const auto& needed : *list) {
             if (needed.is_string() && !object.contains(view(needed.get_string())))
               return at(place, fmt::format("the field {} is missing", shown(needed)));
@@ -534,9 +572,13 @@ class Validator {
     return std::nullopt;
   }
 
+  static constexpr const char* kTooMuch = "the schema is too deep or too large to be checked";
+
   const json::value& root_;
-  std::size_t steps_ = 0;
+  std::size_t work_ = 0;
   std::string give_up_;
+  std::optional<Anchors> anchors_;
+  std::map<std::string, SchemaPattern, std::less<>> patterns_;
 };
 
 }  // namespace

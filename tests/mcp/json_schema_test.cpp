@@ -1,6 +1,7 @@
 #include "mcp/json_schema.hpp"
 
 #include <boost/json.hpp>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -155,6 +156,75 @@ TEST(JsonSchema, APatternCannotKeepUsBusy) {
   fault(R"({"pattern":"((a{1,100}){1,100}){1,100}"})", evil.c_str());
   fault(R"({"pattern":"(a|a|aa)*b"})", evil.c_str());
   expect_good(R"({"pattern":"["})", "\"x\"");  // none that can be read says nothing
+}
+
+TEST(JsonSchema, APatternOverManyTextsCannotKeepUsBusy) {
+  // Each of these takes minutes where every way through the pattern is kept.
+  std::string ways;
+  for (int i = 0; i < 60; ++i)
+    ways += "(.*)";
+  const auto text = "\"" + std::string(4000, 'x') + "\"";
+  std::string list = "[" + text;
+  for (int i = 0; i < 200; ++i)
+    list += "," + text;
+  expect_good((R"({"pattern":")" + ways + R"(x$"})").c_str(), text.c_str());
+  expect_bad((R"({"pattern":")" + ways + R"(y"})").c_str(), text.c_str());
+  EXPECT_THAT(
+      *fault((R"({"contains":{"pattern":")" + ways + R"(y"}})").c_str(), (list + "]").c_str()),
+      HasSubstr("too large"));
+  // Many patterns over many names.
+  std::string rules, names;
+  for (int i = 0; i < 600; ++i) {
+    rules += fmt::format("{}\"(x{{0,{}}}){{9}}y$\":{{}}", i > 0 ? "," : "", i % 90 + 1);
+    names += fmt::format("{}\"{}{}\":1", i > 0 ? "," : "", std::string(1000, 'x'), i);
+  }
+  EXPECT_THAT(
+      *fault(("{\"patternProperties\":{" + rules + "}}").c_str(), ("{" + names + "}").c_str()),
+      HasSubstr("too large"));
+}
+
+TEST(JsonSchema, ComparingAndLookingUpAreWorkAsWell) {
+  std::string choices = "\"v\"", items = "\"w\"", rules;
+  for (int i = 0; i < 5000; ++i) {
+    choices += ",\"v\"";
+    items += ",\"w\"";
+    rules += R"(,{"type":"integer"})";
+  }
+  const auto many = "[" + items + "]";
+  EXPECT_THAT(
+      *fault(("{\"items\":{\"anyOf\":[{\"enum\":[" + choices + "]},true]}}").c_str(), many.c_str()),
+      HasSubstr("too large"));
+  EXPECT_THAT(*fault(("{\"items\":{\"type\":[" + choices + ",\"string\"]}}").c_str(), many.c_str()),
+              HasSubstr("too large"));
+  // What is honest is checked to its end.
+  std::string honest = "{\"items\":{\"enum\":[\"w\"";
+  for (int i = 0; i < 50; ++i)
+    honest += fmt::format(",\"choice {}\"", i);
+  expect_good((honest + "]}}").c_str(), many.c_str());
+  // Words of faults that nobody reads do not hold the whole value.
+  const auto large = "\"" + std::string(1 << 20, 'x') + "\"";
+  expect_good((R"({"anyOf":[{"type":"integer"})" + rules + ",true]}").c_str(), large.c_str());
+}
+
+TEST(JsonSchema, AnAnchorIsFoundWithoutAWalkThroughTheSchema) {
+  std::string parts, items = "1";
+  for (int i = 0; i < 20'000; ++i)
+    parts += fmt::format("\"p{}\":{{}},", i);
+  for (int i = 0; i < 4000; ++i)
+    items += ",1";
+  expect_good(("{\"items\":{\"$ref\":\"#last\"},\"$defs\":{" + parts +
+               R"("z":{"$anchor":"last","type":"integer"}}})")
+                  .c_str(),
+              ("[" + items + "]").c_str());
+}
+
+TEST(JsonSchema, TheFaultShowsTheFrontOfAValue) {
+  EXPECT_THAT(*fault(R"({"type":"integer"})", R"({"a":[1,"b",{"c":null}],"d":true})"),
+              HasSubstr(R"({"a":[1,"b",{"c":null}],"d":true} is not)"));
+  const auto words =
+      *fault(R"({"type":"integer"})",
+             ("[" + std::string(5000, ' ') + "\"" + std::string(5000, 'x') + "\"]").c_str());
+  EXPECT_LT(words.size(), 200u);
 }
 
 TEST(JsonSchema, TheFaultNamesThePlace) {
