@@ -45,7 +45,7 @@ class Channel {
   ///   Error{limit}: the answer is too large; Error{protocol}: it is none.
   /// Cancelling tells the server as well.
   virtual Task<Message> exchange(Exchange request) = 0;
-  virtual Task<> notify(std::string method, json::object params) = 0;
+  virtual Task<> notify(std::string method, json::object params, Deadline deadline) = 0;
 
   /// The revision that was agreed on.
   virtual void speaks(std::string_view revision) = 0;

@@ -110,7 +110,7 @@ Task<> Client::initialize(std::string revision, Deadline deadline) {
   take_discovery(answer.result);
   if (const auto* info = find_field(result, "serverInfo")) facts_.info = *info;
   channel_->speaks(facts_.revision);
-  co_await channel_->notify("notifications/initialized", {});
+  co_await channel_->notify("notifications/initialized", {}, deadline);
 }
 
 Task<> Client::start(Greeting greeting, Deadline deadline) {
@@ -182,8 +182,14 @@ Task<CallResult> Client::call(Call call, Deadline deadline) {
   for (int round = 0; round < kRoundsMax; ++round) {
     json::object params{{"name", call.tool}, {"arguments", call.arguments}};
     if (state) params["requestState"] = *state;
-    const auto result =
-        co_await request("tools/call", std::move(params), end, headers, on_progress);
+    json::object result;
+    try {
+      result = co_await request("tools/call", std::move(params), end, headers, on_progress);
+    } catch (const Error& error) {
+      // The server has had the call since the first round.
+      if (round == 0 || error.detail() != "not_sent") throw;
+      throw Error(error).with_detail("maybe_sent");
+    }
     const auto unfinished = unfinished_result(result);
     if (!unfinished) co_return read_call_result(result, call.output_schema);
     if (!unfinished->fault.empty()) throw Error(errc::protocol, unfinished->fault);

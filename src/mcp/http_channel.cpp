@@ -19,14 +19,20 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr auto kAsideTime = 5s;     // for what nobody waits for
-constexpr auto kRetryUnasked = 1s;  // where a server names no time to come back
+constexpr auto kAsideTime = 5s;       // for what nobody waits for
+constexpr auto kWithdrawalTime = 1s;  // what close() may have to wait for
+constexpr std::size_t kAsideBytesMax = 64u << 10;
+constexpr std::size_t kAsideTasksMax = 16;
+constexpr std::chrono::milliseconds kRetryUnasked = 1s;  // where no time to come back is named
+constexpr std::chrono::milliseconds kRetryMin = 500ms;
+constexpr std::chrono::milliseconds kRetryMax = 1h;
 constexpr auto kListenPauseMax = 60s;
 constexpr auto kListenTime = 24h;
 constexpr std::size_t kShownBytes = 300;
 constexpr std::size_t kSessionBytesMax = 1024;
+constexpr auto kLinePeriod = 10s;
 
-bool starts_with_type(const net::HttpHeaders& headers, std::string_view type) {
+bool has_type(const net::HttpHeaders& headers, std::string_view type) {
   return std::ranges::any_of(headers, [&](const auto& header) {
     return header.first == "content-type" && header.second.starts_with(type);
   });
@@ -43,6 +49,29 @@ std::string first_words(std::string_view body) {
   return text;
 }
 
+bool is_stream(const net::HttpResponse& response) {
+  return response.ok() && has_type(response.headers, "text/event-stream");
+}
+
+/// Shorter ones would tear up ordinary words.
+constexpr std::size_t kSecretBytesMin = 8;
+constexpr std::string_view kSecretMark = "[secret removed]";
+
+/// What must not come back to us: the values of headers, and what stands behind "Bearer ".
+std::vector<Secret> kept_back(const std::vector<std::pair<std::string, Secret>>& headers) {
+  std::vector<Secret> out;
+  const auto add = [&](std::string_view text) {
+    if (text.size() >= kSecretBytesMin) out.emplace_back(std::string(text));
+  };
+  for (const auto& [name, value] : headers) {
+    const std::string_view text = value.reveal();
+    add(text);
+    const auto blank = text.rfind(' ');
+    if (blank != std::string_view::npos) add(text.substr(blank + 1));
+  }
+  return out;
+}
+
 Error status_error(int status, std::string_view body) {
   const auto words = first_words(body);
   std::string text =
@@ -52,6 +81,11 @@ Error status_error(int status, std::string_view body) {
   }
   Error error(errc::http_status, text, status >= 500 ? Retry::after_backoff : Retry::never);
   return error.with_status(status);
+}
+
+/// An answer that may come on another connection: the connection failed, not what was said on it.
+bool broke_off(const Error& failure) {
+  return failure.code() == errc::http_unavailable || failure.code() == errc::timeout;
 }
 
 }  // namespace
@@ -68,7 +102,7 @@ class HttpChannel::Reading {
         on_progress_(std::move(on_progress)) {}
 
   void begin(const net::HttpHeaders& headers) {
-    streamed_ = starts_with_type(headers, "text/event-stream");
+    streamed_ = has_type(headers, "text/event-stream");
     whole_.clear();
     sse_ = net::SseParser(channel_.options_.message_bytes_max);
   }
@@ -82,7 +116,12 @@ class HttpChannel::Reading {
       whole_ += bytes;
       return true;
     }
-    sse_.feed(bytes, [this](const net::SseEvent& event) { take_event(event); });
+    try {
+      sse_.feed(bytes, [this](const net::SseEvent& event) { take_event(event); });
+    } catch (const Error& error) {
+      if (error.code() == errc::protocol) throw too_much();  // the parser's only complaint
+      throw;
+    }
     note_place();
     return !answer && !clock_.over(BootClock::now());
   }
@@ -97,8 +136,9 @@ class HttpChannel::Reading {
   }
 
   const CallClock& clock() const { return clock_; }
+  /// A server that wants us back at once would have us ask without a pause.
   std::chrono::milliseconds retry() const {
-    return retry_.value_or(std::chrono::milliseconds(kRetryUnasked));
+    return std::clamp(retry_.value_or(kRetryUnasked), kRetryMin, kRetryMax);
   }
   bool streamed() const { return streamed_; }
 
@@ -123,12 +163,15 @@ class HttpChannel::Reading {
   }
 
   void take_text(std::string_view text) {
-    for (auto& read : read_messages(text)) {
+    for (auto& read : read_messages(channel_.without_credentials(text))) {
       if (!read.message) {
-        channel_.log_.warning("mcp_message_invalid", {{"fault", read.fault}});
+        channel_.count_unasked(text.size());
+        if (channel_.invalid_.allow(BootClock::now()))
+          channel_.log_.warning("mcp_message_invalid", {{"fault", read.fault}});
       } else if (read.message->is_answer()) {
         take_answer(*std::move(read.message));
       } else {
+        channel_.count_unasked(text.size());
         take_other(*read.message);
       }
     }
@@ -139,8 +182,12 @@ class HttpChannel::Reading {
     const bool ours =
         message.id == id_ || (message.kind == Message::Kind::error && message.id.is_null());
     if (ours && !answer) {
+      channel_.flood_.answered();
       answer = std::move(message);
-    } else {
+      return;
+    }
+    channel_.count_unasked(0);
+    if (channel_.mismatched_.allow(BootClock::now())) {
       channel_.log_.warning("mcp_id_mismatch",
                             {{"id", clean_text(utf8_prefix(shown_id(message.id), kShownBytes))}});
     }
@@ -182,8 +229,8 @@ class HttpChannel::Withdrawal {
     auto text =
         notification_text("notifications/cancelled",
                           {{"requestId", id_}, {"reason", "nobody waits for the answer any more"}});
-    channel_.tasks_.spawn("mcp cancelled", [&channel = channel_, text = std::move(text)] {
-      return channel.post_and_forget(text);
+    channel_.withdrawals_.spawn("mcp cancelled", [&channel = channel_, text = std::move(text)] {
+      return channel.post_and_forget(text, kWithdrawalTime);
     });
   }
   Withdrawal(const Withdrawal&) = delete;
@@ -201,6 +248,11 @@ HttpChannel::HttpChannel(asio::any_io_executor executor, net::HttpClient& http, 
       http_(http),
       options_(std::move(options)),
       log_(std::move(log)),
+      kept_back_(kept_back(options_.headers)),
+      flood_(options_.flood),
+      invalid_(kLinePeriod),
+      mismatched_(kLinePeriod),
+      withdrawals_(executor),
       tasks_(executor) {}
 
 HttpChannel::~HttpChannel() = default;
@@ -248,6 +300,7 @@ net::HttpRequest HttpChannel::get_request(const std::string& last_event_id) cons
 Task<HttpChannel::Came> HttpChannel::send(net::HttpRequest request,
                                           std::shared_ptr<Reading> reading, Deadline deadline) {
   request.response_bytes_max = options_.stream_bytes_max + 1;
+  request.refusal_bytes_max = options_.message_bytes_max;
   request.total_timeout =
       std::chrono::ceil<std::chrono::milliseconds>(deadline.left()) + std::chrono::milliseconds(1);
   request.on_head = [reading](const net::HttpResponse& head) { reading->begin(head.headers); };
@@ -255,6 +308,7 @@ Task<HttpChannel::Came> HttpChannel::send(net::HttpRequest request,
   Came came;
   try {
     came.response = co_await http_.send(std::move(request), deadline);
+    came.response.body = without_credentials(came.response.body);
     reading->end();
   } catch (const Error& error) {
     came.failure = error;
@@ -295,20 +349,32 @@ Message HttpChannel::answer_of(const Came& came, Reading& reading) {
               Retry::after_backoff);
 }
 
-// A stream that broke off goes on where it was, if the server marked the place.
-Task<Message> HttpChannel::resume(std::shared_ptr<Reading> reading) {
+// A stream that broke off goes on where it was, if the server marked the place. It was begun, so
+// the request has arrived: whatever ends this without an answer leaves open what came of it.
+Task<Message> HttpChannel::resume(std::shared_ptr<Reading> reading, Deadline hard_end) {
   for (;;) {
-    const auto end = Deadline::at(reading->clock().end());
-    const auto pause = std::min<std::chrono::nanoseconds>(reading->retry(), end.left());
-    co_await sleep_for(pause);
+    const auto quiet_end = Deadline::at(reading->clock().end());
+    co_await sleep_for(std::min<std::chrono::nanoseconds>(reading->retry(), quiet_end.left()));
     auto request = get_request(reading->last_event_id);
-    request.idle_timeout = std::chrono::ceil<std::chrono::milliseconds>(end.left());
-    const auto before = reading->last_event_id;
-    const auto came = co_await send(std::move(request), reading, end);
-    const bool goes_on = !reading->answer && !end.passed() &&
-                         (came.failure || (came.response.ok() && reading->streamed()));
-    if (!goes_on) co_return answer_of(came, *reading);
+    request.idle_timeout = std::chrono::ceil<std::chrono::milliseconds>(quiet_end.left()) + 1ms;
+    const auto came = co_await send(std::move(request), reading, hard_end);
+    if (reading->answer) co_return *std::move(reading->answer);
+    if (reading->clock().over(BootClock::now()))
+      throw Error(errc::timeout, "no answer in time", Retry::after_backoff);
+    if (came.failure && !broke_off(*came.failure)) throw Error(*came.failure);
+    const bool goes_on = came.failure || is_stream(came.response);
+    if (!goes_on) throw lost(came.response);
   }
+}
+
+Error HttpChannel::lost(const net::HttpResponse& refusal) {
+  ended_ = ended_ || (refusal.status == 404 && !session_.empty());
+  Error error(errc::mcp_unavailable,
+              fmt::format("the stream of the answer broke off, and the server does not go on with "
+                          "it (HTTP {})",
+                          refusal.status),
+              Retry::after_backoff);
+  return error.with_detail("maybe_sent");
 }
 
 Task<Message> HttpChannel::exchange(Exchange request) {
@@ -332,40 +398,65 @@ Task<Message> HttpChannel::exchange(Exchange request) {
     const auto session = came.response.header("mcp-session-id");
     if (session && is_visible(*session)) session_ = *session;
   }
-  const bool broke_off = !reading->answer && !modern() && !reading->last_event_id.empty() &&
-                         (came.failure || came.response.ok()) &&
-                         !reading->clock().over(BootClock::now());
+  const bool goes_on = !reading->answer && !modern() && !reading->last_event_id.empty() &&
+                       (came.failure ? broke_off(*came.failure) : came.response.ok()) &&
+                       !reading->clock().over(BootClock::now());
   // Answered, refused or broken: only one who might still work is told to stop.
-  if (!broke_off && !reading->clock().over(BootClock::now())) withdrawal.not_needed();
-  auto answer = broke_off ? co_await resume(reading) : answer_of(came, *reading);
+  if (!goes_on && !reading->clock().over(BootClock::now())) withdrawal.not_needed();
+  auto answer = goes_on ? co_await resume(reading, hard_end) : answer_of(came, *reading);
   withdrawal.not_needed();
   co_return answer;
 }
 
-Task<> HttpChannel::notify(std::string method, json::object params) {
+Task<> HttpChannel::notify(std::string method, json::object params, Deadline deadline) {
   auto headers = headers_for(method, params);
   auto request = post_request(notification_text(method, std::move(params)), std::move(headers));
-  const auto response = co_await http_.send(std::move(request), Deadline::in(kAsideTime * 2));
-  if (!response.ok()) throw status_error(response.status, response.body);
+  request.response_bytes_max = kAsideBytesMax;
+  const auto response = co_await http_.send(std::move(request), deadline.sooner_of(kAsideTime * 2));
+  if (!response.ok()) throw status_error(response.status, without_credentials(response.body));
 }
 
-Task<> HttpChannel::post_and_forget(std::string text) {
+// A server may say back what we sent it, and what it says is shown, logged and kept.
+std::string HttpChannel::without_credentials(std::string_view text) const {
+  std::string out(text);
+  for (const auto& secret : kept_back_) {
+    const auto& value = secret.reveal();
+    for (auto at = out.find(value); at != std::string::npos; at = out.find(value, at)) {
+      out.replace(at, value.size(), kSecretMark);
+      at += kSecretMark.size();
+    }
+  }
+  return out;
+}
+
+Task<> HttpChannel::post_and_forget(std::string text, std::chrono::nanoseconds time) {
   // It may have been asked for while the body of another exchange is being read, where nothing new
   // can be sent.
   co_await yield_once();
   auto request = post_request(std::move(text), headers_for("", {}));
+  request.response_bytes_max = kAsideBytesMax;
   try {
-    co_await http_.send(std::move(request), Deadline::in(kAsideTime));
+    co_await http_.send(std::move(request), Deadline::in(time));
   } catch (const Error& error) {
     log_.debug("mcp_message_not_delivered", {{"error", error.message()}});
   }
 }
 
+void HttpChannel::count_unasked(std::size_t bytes) {
+  if (flood_.unasked(bytes)) return;
+  ended_ = true;
+  throw Error(errc::mcp_unavailable, "the server floods: it says too much that nobody asked for",
+              Retry::after_backoff);
+}
+
 void HttpChannel::take(const Message& message) {
   if (message.kind == Message::Kind::notification) return listener_->heard(message);
   if (modern() || closed_) return;  // Servers of this era ask nothing.
-  tasks_.spawn("mcp answer",
-               [this, text = listener_->answer(message)] { return post_and_forget(text); });
+  // One that asks faster than it takes answers gets none.
+  if (tasks_.size() > kAsideTasksMax) return;
+  tasks_.spawn("mcp answer", [this, text = listener_->answer(message)] {
+    return post_and_forget(text, kAsideTime);
+  });
 }
 
 void HttpChannel::listen_for_changes(std::int64_t id, json::object params) {
@@ -381,17 +472,20 @@ Task<HttpChannel::Stream> HttpChannel::listen_once(std::shared_ptr<Reading> read
   const auto came = co_await send(std::move(request), reading, Deadline::in(kListenTime));
   if (came.failure) co_return Stream::broken;
   // Any refusal is final: a server need not offer the stream.
-  const bool offered = came.response.ok() && reading->streamed() && !reading->answer;
-  co_return offered ? Stream::ended : Stream::not_offered;
+  co_return is_stream(came.response) && !reading->answer ? Stream::ended : Stream::not_offered;
 }
 
 Task<> HttpChannel::listen(std::int64_t id, json::object params) {
-  const auto reading = std::make_shared<Reading>(
-      *this, id, CallTimes{.quiet_max = kListenTime, .total_max = kListenTime}, nullptr);
+  std::string place;
   std::chrono::nanoseconds pause = kRetryUnasked;
   while (!ended_) {
+    // What one stream may bring is no limit of all of them.
+    const auto reading = std::make_shared<Reading>(
+        *this, id, CallTimes{.quiet_max = kListenTime, .total_max = kListenTime}, nullptr);
+    reading->last_event_id = place;
     const auto stream = co_await listen_once(reading, id, params);
     if (stream == Stream::not_offered) co_return;
+    place = reading->last_event_id;
     if (stream == Stream::ended) {
       pause = kRetryUnasked;
       co_await sleep_for(reading->retry());
@@ -417,6 +511,8 @@ Task<> end_session(net::HttpClient& http, net::HttpRequest request, Log log) {
 Task<> HttpChannel::close() {
   if (closed_) co_return;
   closed_ = true;
+  // A server that was told nothing would go on working for nobody.
+  co_await withdrawals_.join();
   co_await tasks_.stop();
   if (session_.empty() || ended_) co_return;
   auto request = get_request("");

@@ -265,7 +265,7 @@ Task<Message> StdioChannel::exchange(Exchange request) {
   }
 }
 
-Task<> StdioChannel::notify(std::string method, json::object params) {
+Task<> StdioChannel::notify(std::string method, json::object params, Deadline) {
   if (ended_) throw gone().with_detail("not_sent");
   post(notification_text(method, std::move(params)));
   co_return;

@@ -39,7 +39,7 @@ class StdioChannel final : public Channel {
 
   void attach(ChannelListener& listener) override;
   Task<Message> exchange(Exchange request) override;
-  Task<> notify(std::string method, json::object params) override;
+  Task<> notify(std::string method, json::object params, Deadline deadline) override;
   void speaks(std::string_view) override {}
   void listen_for_changes(std::int64_t id, json::object params) override;
   bool uses_headers() const override { return false; }

@@ -4,6 +4,7 @@
 #include "base/task.hpp"
 #include "base/time.hpp"
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -29,6 +30,8 @@ struct HttpRequest {
   /// No byte for this long, once connected, ends the exchange; 0 = no such limit. For streams.
   std::chrono::milliseconds idle_timeout{0};
   std::size_t response_bytes_max = 16u << 20;  ///< of the body, streamed or not
+  /// Of the body of an answer that is not 2xx: it is cut there, and the exchange ends.
+  std::size_t refusal_bytes_max = SIZE_MAX;
   /// Redirects followed for GET and HEAD: to the same host and port, or from http to https on their
   /// own ports. Any other 3xx, or one more, is the answer.
   int redirects_max = 3;

@@ -213,9 +213,12 @@ bool Exchange::take_body(std::string_view piece) {
     over_limit = fmt::format("the answer's body is over {} bytes", request.response_bytes_max);
     return false;
   }
-  if (!request.on_body || !is_2xx()) {
+  const bool good = is_2xx();
+  if (!request.on_body || !good) {
     response.body.append(piece);
-    return true;
+    stopped = !good && response.body.size() > request.refusal_bytes_max;
+    if (stopped) response.body.resize(request.refusal_bytes_max);
+    return !stopped;
   }
   try {
     if (request.on_head && !std::exchange(head_told, true)) {

@@ -56,7 +56,7 @@ struct Exchange {
   bool headers_complete = false;
   bool head_told = false;
   bool sent = false;     // libcurl was about to write the request: it may have left
-  bool stopped = false;  // on_body has enough
+  bool stopped = false;  // we have enough
   bool done = false;
   std::string over_limit;
   std::exception_ptr failure;  // of on_body

@@ -76,8 +76,9 @@ class McpHttp : public testing::Test {
 
   Client& connect(const std::string& url,
                   std::vector<std::pair<std::string, Secret>> headers = {}) {
-    client = run_task(ioc, connect_http(http, {.url = url, .headers = std::move(headers)}, options,
-                                        Deadline::in(10s), log));
+    channel.url = url;
+    channel.headers = std::move(headers);
+    client = run_task(ioc, connect_http(http, channel, options, Deadline::in(10s), log));
     return *client;
   }
   std::optional<Error> connect_failure(const std::string& url) {
@@ -122,6 +123,7 @@ class McpHttp : public testing::Test {
   std::optional<net::HttpServer> server;
   std::shared_ptr<botburrow::test::LogLines> lines = std::make_shared<botburrow::test::LogLines>();
   Log log{lines, {.level = LogLevel::debug}};
+  HttpChannel::Options channel;
   ClientOptions options{.version = "1", .times = {.quiet_max = 10s, .total_max = 10s}};
   std::unique_ptr<Client> client;
   std::vector<double> progress;
@@ -200,6 +202,9 @@ TEST_F(McpHttp, BrokenRequestsAreRefused) {
   EXPECT_EQ(run_task(ioc, http.send(get)).status, 405);
 }
 
+/// In what a played server says: it takes its time here.
+constexpr char kPause = '\x01';
+
 /// Plays a server: sees each request's head and body, and says what `act` gives.
 struct Played {
   using Act = std::function<std::string(const std::string& head, const json::value& message)>;
@@ -215,7 +220,13 @@ struct Played {
         body = co_await peer.read_bytes(std::stoul(head.substr(at + 16)));
       heads.push_back(head);
       const auto answer = act(head, try_parse_json(body).value_or(json::value()));
-      co_await peer.say(answer);
+      std::string_view rest = answer;
+      for (auto at = rest.find(kPause); at != rest.npos; at = rest.find(kPause)) {
+        co_await peer.say(std::string(rest.substr(0, at)));
+        co_await sleep_for(1500ms);
+        rest.remove_prefix(at + 1);
+      }
+      co_await peer.say(std::string(rest));
       if (answer.find("Connection: close") != std::string::npos) {
         peer.socket.close();
         co_return;
@@ -364,6 +375,216 @@ TEST_F(McpHttp, AnAnswerOverTheLimitIsRefused) {
   hang_up();
 }
 
+TEST_F(McpHttp, AnEventOverTheLimitIsRefused) {
+  Played server(ioc, [&](const std::string&, const json::value& message) {
+    if (auto greeting = greets(message)) return *greeting;
+    return stream("data: " + std::string(2 << 20, 'x') + "\n\n");
+  });
+  connect(server.url());
+
+  EXPECT_EQ(call_failure("echo")->code(), errc::limit);
+  hang_up();
+}
+
+TEST_F(McpHttp, ARefusalIsReadUpToTheLimitOnly) {
+  Played server(ioc, [&](const std::string&, const json::value& message) {
+    if (auto greeting = greets(message)) return *greeting;
+    return whole(400, R"({"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":")" +
+                          std::string(2 << 20, 'x') + "\"}}");
+  });
+  connect(server.url());
+
+  const auto failure = call_failure("echo");
+  EXPECT_EQ(failure->code(), errc::http_status);
+  EXPECT_EQ(failure->status(), 400);
+  hang_up();
+}
+
+/// A server of the older era whose streams break off before the answer; what it says to one who
+/// comes back is `resumed`.
+Played::Act breaks_off(std::function<std::string(const json::value& asked)> resumed) {
+  return [resumed, asked = std::make_shared<json::value>()](const std::string& head,
+                                                            const json::value& message) {
+    if (auto greeting = greets(message)) return *greeting;
+    if (!head.starts_with("POST"))
+      return head.starts_with("GET") ? resumed(*asked) : whole(200, "");
+    *asked = message;
+    return stream("id: place\nretry: 0\ndata: \n\n");
+  };
+}
+
+TEST_F(McpHttp, ACallThatWasBegunIsNeverCalledUnsent) {
+  for (const auto& [status, body] :
+       {std::pair(404, "gone"), std::pair(405, ""), std::pair(403, "no"),
+        std::pair(400, R"({"jsonrpc":"2.0","id":null,"error":{"code":-1,"message":"no"}})"),
+        std::pair(200, "{}")}) {
+    Played server(ioc, breaks_off([&](const json::value&) { return whole(status, body); }));
+    connect(server.url());
+
+    const auto failure = call_failure("echo");
+    EXPECT_EQ(failure->code(), errc::mcp_unavailable) << status;
+    EXPECT_EQ(failure->detail(), "maybe_sent") << status;
+    EXPECT_EQ(client->alive(), status != 404);
+    hang_up();
+  }
+}
+
+TEST_F(McpHttp, ALaterRoundOfACallIsNeverCalledUnsent) {
+  int calls = 0;
+  Played server(ioc, [&](const std::string&, const json::value& message) {
+    if (auto greeting = greets(message)) return *greeting;
+    if (++calls == 1)
+      return whole(200, result(message, R"({"resultType":"input_required","requestState":"s"})"));
+    return whole(404, "gone");
+  });
+  connect(server.url());
+
+  const auto failure = call_failure("echo");
+  EXPECT_EQ(calls, 2);
+  EXPECT_EQ(failure->code(), errc::mcp_unavailable);
+  EXPECT_EQ(failure->detail(), "maybe_sent");
+  hang_up();
+}
+
+TEST_F(McpHttp, AServerThatWantsUsBackAtOnceIsNotAskedWithoutPause) {
+  int resumes = 0;
+  Played server(ioc, breaks_off([&](const json::value&) {
+                  ++resumes;
+                  return stream("id: place\nretry: 0\ndata: \n\n");
+                }));
+  options.times.quiet_max = 1200ms;
+  connect(server.url());
+
+  EXPECT_EQ(call_failure("echo")->code(), errc::timeout);
+  EXPECT_LE(resumes, 3);
+  hang_up();
+}
+
+TEST_F(McpHttp, WhatIsWrongWithAnAnswerIsNotAskedForAgain) {
+  int resumes = 0;
+  Played server(ioc, breaks_off([&](const json::value&) {
+                  ++resumes;
+                  return stream("data: " + std::string(2 << 20, 'x') + "\n\n");
+                }));
+  connect(server.url());
+
+  EXPECT_EQ(call_failure("echo")->code(), errc::limit);
+  EXPECT_EQ(resumes, 1);
+  hang_up();
+}
+
+TEST_F(McpHttp, ProgressOnAStreamThatGoesOnIsASignOfLife) {
+  // Each pause is well within the time without a sign, and together they are longer.
+  Played server(ioc, breaks_off([](const json::value& asked) {
+                  const auto progressed = fmt::format(
+                      "data: {{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\","
+                      "\"params\":{{\"progressToken\":{},\"progress\":1}}}}\n\n{}",
+                      to_json(asked.at("id")), kPause);
+                  return stream(progressed + progressed + progressed + "data: " +
+                                result(asked, R"({"content":[{"type":"text","text":"late"}]})") +
+                                "\n\n");
+                }));
+  options.times = {.quiet_max = 3500ms, .total_max = 60s};
+  connect(server.url());
+
+  EXPECT_EQ(call("echo", {}, Deadline::in(60s)).text, "late");
+  EXPECT_EQ(progress.size(), 3u);
+  hang_up();
+}
+
+TEST_F(McpHttp, ACredentialThatAServerSaysBackIsNotKept) {
+  std::string heard;
+  Played server(ioc, [&](const std::string& head, const json::value& message) {
+    if (auto greeting = greets(message)) return *greeting;
+    const auto at = head.find("Bearer ");
+    heard = head.substr(at, head.find("\r\n", at) - at);
+    const auto words =
+        fmt::format(R"({{"content":[{{"type":"text","text":"{} {}"}}]}})", heard, heard.substr(7));
+    if (to_json(message).find("refuse") != std::string::npos) return whole(500, heard.substr(7));
+    return stream("data: " + result(message, words) + "\n\n");
+  });
+  connect(server.url(), {{"Authorization", Secret("Bearer canary-81237")}});
+
+  EXPECT_EQ(call("echo").text, "[secret removed] [secret removed]");
+  EXPECT_EQ(heard, "Bearer canary-81237");
+  EXPECT_THAT(call_failure("refuse")->message(), HasSubstr("HTTP 500: [secret removed]"));
+  EXPECT_THAT(lines->all(), Not(HasSubstr("canary-81237")));
+  hang_up();
+}
+
+TEST_F(McpHttp, AServerThatFloodsIsLeft) {
+  Played server(ioc, [&](const std::string&, const json::value& message) {
+    if (auto greeting = greets(message)) return *greeting;
+    std::string events;
+    for (int i = 0; i < 300; ++i)
+      events += "data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\"}\n\n";
+    return stream(events + "data: " + result(message, R"({"content":[]})") + "\n\n");
+  });
+  channel.flood.messages_max = 200;
+  connect(server.url());
+
+  const auto failure = call_failure("echo");
+  EXPECT_EQ(failure->code(), errc::mcp_unavailable);
+  EXPECT_THAT(failure->message(), HasSubstr("floods"));
+  EXPECT_NE(failure->detail(), "not_sent");
+  EXPECT_FALSE(client->alive());
+  hang_up();
+}
+
+TEST_F(McpHttp, AServerThatAsksMuchIsAnsweredALittle) {
+  std::size_t answered = 0;
+  Played server(ioc, [&](const std::string&, const json::value& message) {
+    if (auto greeting = greets(message)) return *greeting;
+    if (method_of(message) != "tools/call") {
+      ++answered;
+      // Nobody keeps such an answer.
+      return answered == 1 ? whole(200, std::string(1 << 20, 'x')) : whole(202, "");
+    }
+    std::string events;
+    for (int i = 0; i < 500; ++i)
+      events +=
+          fmt::format("data: {{\"jsonrpc\":\"2.0\",\"id\":\"{}\",\"method\":\"ping\"}}\n\n", i);
+    return stream(events + "data: " + result(message, R"({"content":[]})") + "\n\n");
+  });
+  connect(server.url());
+
+  call("echo");
+  EXPECT_TRUE(run_until(ioc, [&] { return answered > 0 && http.active() == 0; }));
+  EXPECT_LE(answered, 17u);
+  EXPECT_EQ(lines->count("mcp_message_not_delivered"), 1u);
+  hang_up();
+}
+
+TEST_F(McpHttp, GarbageIsNotedOnce) {
+  Played server(ioc, [&](const std::string&, const json::value& message) {
+    if (auto greeting = greets(message)) return *greeting;
+    std::string events;
+    for (int i = 0; i < 50; ++i)
+      events += "data: {x\n\ndata: {\"jsonrpc\":\"2.0\",\"id\":777,\"result\":{}}\n\n";
+    return stream(events + "data: " + result(message, R"({"content":[]})") + "\n\n");
+  });
+  connect(server.url());
+
+  call("echo");
+  EXPECT_EQ(lines->count("mcp_message_invalid"), 1u);
+  EXPECT_EQ(lines->count("mcp_id_mismatch"), 1u);
+  hang_up();
+}
+
+TEST_F(McpHttp, AServerOfTheOlderEraIsToldThatNobodyWaits) {
+  std::vector<std::string> methods;
+  Played server(ioc, [&](const std::string&, const json::value& message) {
+    methods.push_back(method_of(message));
+    if (auto greeting = greets(message)) return *greeting;
+    return method_of(message) == "tools/call" ? std::string() : whole(202, "");
+  });
+  connect(server.url());
+
+  EXPECT_EQ(call_failure("echo", Deadline::in(200ms))->code(), errc::timeout);
+  hang_up();  // at once, as the end of an activation does
+  EXPECT_THAT(methods, testing::Contains("notifications/cancelled"));
+}
+
 TEST_F(McpHttp, AServerThatIsNotThereIsUnavailable) {
   net::HttpServer gone(ioc.get_executor(), {}, Log::none());
   gone.start();
@@ -390,6 +611,24 @@ TEST_F(McpHttp, ChangesAreHeardOnTheListeningStream) {
   client->on_tools_changed([&] { ++heard; });
 
   EXPECT_TRUE(run_until(ioc, [&] { return heard == 1; }));
+  hang_up();
+}
+
+TEST_F(McpHttp, AListeningStreamMayEndWithoutAWordAndHasNoEndOfItsOwn) {
+  int streams = 0;
+  Played server(ioc, [&](const std::string& head, const json::value& message) {
+    if (auto greeting = greets(message, R"({"tools":{"listChanged":true}})")) return *greeting;
+    if (!head.starts_with("GET")) return whole(200, result(message, R"({"content":[]})"));
+    if (++streams == 1) return stream("");
+    return stream(fmt::format("retry: 0\n:{}\n\ndata: {}\n\n", std::string(2000, ' '),
+                              R"({"jsonrpc":"2.0","method":"notifications/tools/list_changed"})"));
+  });
+  channel.stream_bytes_max = 5000;
+  connect(server.url());
+  int heard = 0;
+  client->on_tools_changed([&] { ++heard; });
+
+  EXPECT_TRUE(run_until(ioc, [&] { return heard == 4; }));
   hang_up();
 }
 
