@@ -16,6 +16,10 @@ constexpr std::size_t kNameBytesMax = 256;
 constexpr std::size_t kDescriptionBytesMax = 8 * 1024;
 constexpr std::size_t kCursorBytesMax = 16 * 1024;
 constexpr std::size_t kFaultsMax = 20;
+constexpr std::size_t kDefinitionBytesMax = 64u << 10;
+constexpr std::size_t kListBytesMax = 2u << 20;
+/// A joiner that stands in emoji and in scripts that need it, and a choice of its colour.
+constexpr int kJoinersInRow = 2;
 constexpr std::size_t kMarkDigits = 12;
 
 void append_canonical(const json::value& value, std::string& out) {
@@ -71,7 +75,16 @@ bool is_hidden(char32_t c) {
                          (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
   const bool separator = c == 0x2028 || c == 0x2029 || c == 0xfeff;
   const bool tag = c >= 0xe0000 && c <= 0xe0fff;
-  return control || direction || separator || tag;
+  const bool no_width = c == 0x00ad || c == 0x034f || c == 0x115f || c == 0x1160 || c == 0x200b ||
+                        (c >= 0x2060 && c <= 0x2065) || c == 0x3164 || c == 0xffa0 ||
+                        (c >= 0xfff9 && c <= 0xfffb) || (c >= 0x180b && c <= 0x180f);
+  const bool variant = c >= 0xfe00 && c <= 0xfe0d;
+  return control || direction || separator || tag || no_width || variant;
+}
+
+/// Invisible as well, but part of how some words and emoji are written.
+bool is_joiner(char32_t c) {
+  return c == 0x200c || c == 0x200d || c == 0xfe0e || c == 0xfe0f;
 }
 
 }  // namespace
@@ -80,11 +93,34 @@ std::string clean_text(std::string_view text) {
   const std::string valid = valid_utf8(text);
   std::string out;
   out.reserve(valid.size());
+  int joiners_left = 0;
   for (std::string_view rest = valid; !rest.empty();) {
     const auto [c, bytes] = code_point(rest);
-    if (!is_hidden(c)) out += rest.substr(0, bytes);
+    const bool joiner = is_joiner(c);
+    if (joiner ? joiners_left-- > 0 : !is_hidden(c)) {
+      out += rest.substr(0, bytes);
+      // Nothing in ASCII is joined; a row of them would be a message of its own.
+      if (!joiner) joiners_left = c < 0x80 ? 0 : kJoinersInRow;
+    }
     rest.remove_prefix(bytes);
   }
+  return out;
+}
+
+json::value clean_texts(const json::value& value) {
+  if (const auto* text = value.if_string())
+    return json::value(json::string(clean_text({text->data(), text->size()})));
+  if (const auto* list = value.if_array()) {
+    json::array out;
+    for (const auto& one : *list)
+      out.push_back(clean_texts(one));
+    return out;
+  }
+  const auto* object = value.if_object();
+  if (!object) return value;
+  json::object out;
+  for (const auto& [key, field] : *object)
+    out.emplace(clean_text({key.data(), key.size()}), clean_texts(field));
   return out;
 }
 
@@ -138,10 +174,21 @@ std::optional<std::string> ToolPages::take(const json::object& page) {
   if (!list || !list->is_array())
     throw Error(errc::protocol, "the answer to tools/list has no list of tools");
   for (const auto& one : list->get_array()) {
+    const auto bytes = to_json(one).size();
+    bytes_ += bytes;
+    if (bytes_ > kListBytesMax) {
+      throw Error(errc::limit, fmt::format("the server's definitions of tools are over {} bytes",
+                                           kListBytesMax));
+    }
     if (tools_.size() + faults_.size() >= tools_max_) {
       throw Error(errc::limit, fmt::format("the server lists more than {} tools", tools_max_));
     }
     auto read = read_tool(one);
+    if (read.tool && bytes > kDefinitionBytesMax) {
+      read.fault = fmt::format("tool \"{}\": a definition of {} bytes, over the limit of {}",
+                               shown(read.tool->name), bytes, kDefinitionBytesMax);
+      read.tool.reset();
+    }
     if (read.tool && !names_.insert(read.tool->name).second) {
       read.fault = fmt::format("tool \"{}\" is listed twice", shown(read.tool->name));
       read.tool.reset();

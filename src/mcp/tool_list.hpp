@@ -26,13 +26,15 @@ struct ReadTool {
 };
 ReadTool read_tool(const json::value& value);
 
-/// Collects the pages of `tools/list`. Bounded: at most `tools_max` tools, and no cursor twice.
+/// Collects the pages of `tools/list`. Bounded: at most `tools_max` tools, 64 KiB a definition (a
+/// larger one is left out), 2 MiB for all of them, and no cursor twice.
 class ToolPages {
  public:
   explicit ToolPages(std::size_t tools_max) : tools_max_(tools_max) {}
 
   /// Takes a page; the cursor to go on with, or nothing at the end. Throws Error{protocol} for a
-  /// page without a list or a cursor that was there before, Error{limit} for too many tools.
+  /// page without a list or a cursor that was there before, Error{limit} for too many or too large
+  /// ones.
   std::optional<std::string> take(const json::object& page);
 
   /// What is left out, and why: one line each.
@@ -42,6 +44,7 @@ class ToolPages {
 
  private:
   std::size_t tools_max_;
+  std::size_t bytes_ = 0;
   std::vector<ToolDefinition> tools_;
   std::vector<std::string> faults_;
   std::set<std::string> names_;
@@ -57,7 +60,11 @@ std::string definitions_hash(const std::vector<ToolDefinition>& tools);
 std::string definition_mark(const ToolDefinition& tool);
 
 /// Text of a stranger for a model or a terminal: valid UTF-8 without control characters (line end
-/// and tab stay), without marks that turn the direction of text, and without invisible tags.
+/// and tab stay), without marks that turn the direction of text, and without what cannot be seen:
+/// tags, marks of no width, rows of joiners. A joiner or two behind a letter that is not ASCII
+/// stay: emoji and some scripts are written with them.
 std::string clean_text(std::string_view text);
+/// The same for every text in a document, names of fields included.
+json::value clean_texts(const json::value& value);
 
 }  // namespace botburrow::mcp

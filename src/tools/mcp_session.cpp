@@ -2,6 +2,7 @@
 
 #include "base/cleanup.hpp"
 #include "base/error.hpp"
+#include "base/json.hpp"
 #include "base/stop.hpp"
 
 #include <boost/asio/this_coro.hpp>
@@ -10,6 +11,12 @@
 #include <algorithm>
 
 namespace botburrow::tools {
+namespace {
+
+/// Of all definitions that one server may show to a model.
+constexpr std::size_t kOfferedBytesMax = 256u << 10;
+
+}  // namespace
 
 McpSession::McpSession(McpServices services, McpGround ground, Agent agent, McpCalls calls, Log log)
     : services_(std::move(services)),
@@ -69,17 +76,32 @@ Task<> McpSession::start_one(McpServer& server, Deadline deadline, std::string& 
 }
 
 void McpSession::offer(McpServer& server, Toolbox& toolbox) {
-  std::size_t withheld = 0;
+  std::size_t withheld = 0, bytes = 0, too_many = 0;
   for (const auto& tool : server.tools()) {
     if (!agent_.grants.holds(server.entry().grant_for(tool.name))) {
       ++withheld;
       continue;
     }
-    toolbox.add(std::make_unique<McpTool>(names_.add(server.entry().name, tool.name), tool, server,
-                                          calls_));
+    auto offered =
+        std::make_unique<McpTool>(names_.add(server.entry().name, tool.name), tool, server, calls_);
+    const auto& spec = offered->spec();
+    bytes += spec.name.size() + spec.description.size() + to_json(spec.input_schema).size();
+    if (bytes > kOfferedBytesMax) {
+      ++too_many;
+      continue;
+    }
+    toolbox.add(std::move(offered));
+  }
+  if (too_many > 0) {
+    log_.warning("mcp_tools_not_offered",
+                 {{"server", server.entry().name},
+                  {"count", too_many},
+                  {"msg", fmt::format("its definitions are over {} bytes, which every call of the "
+                                      "model would carry; those at the end are left out",
+                                      kOfferedBytesMax)}});
   }
   log_.debug("mcp_tools_discovered", {{"server", server.entry().name},
-                                      {"offered", server.tools().size() - withheld},
+                                      {"offered", server.tools().size() - withheld - too_many},
                                       {"not_granted", withheld}});
 }
 

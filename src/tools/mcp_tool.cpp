@@ -34,7 +34,7 @@ McpTool::McpTool(std::string name, mcp::ToolDefinition definition, McpServer& se
       calls_(calls),
       spec_{.name = std::move(name),
             .description = definition_.description,
-            .input_schema = definition_.input_schema},
+            .input_schema = mcp::clean_texts(definition_.input_schema)},
       idempotent_(server.entry().is_idempotent(definition_.name)) {}
 
 void McpTool::count(std::string_view status, std::chrono::nanoseconds took) {

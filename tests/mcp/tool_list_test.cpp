@@ -79,6 +79,25 @@ TEST(ToolPages, EndsWhatWouldNotEnd) {
   EXPECT_EQ(failure_of(none, {}), errc::protocol);
 }
 
+TEST(ToolPages, BoundsTheBytesOfDefinitions) {
+  ToolPages pages(1000);
+  auto large = tool("large");
+  large["description"] = std::string(70'000, 'x');
+  pages.take(page({large, tool("small")}));
+  EXPECT_THAT(names(pages), ElementsAre("small"));
+  EXPECT_THAT(pages.faults(), ElementsAre(HasSubstr("over the limit of 65536")));
+
+  ToolPages full(1000);
+  const auto sized = [&](int i) {
+    auto one = tool("tool " + std::to_string(i));
+    one["description"] = std::string(60'000, 'x');
+    return one;
+  };
+  for (int i = 0; i < 34; ++i)
+    full.take(page({sized(i)}));
+  EXPECT_EQ(failure_of(full, page({sized(34)})), errc::limit);
+}
+
 ToolDefinition defined(const char* text) {
   return *read_tool(parse_json(text, "test")).tool;
 }
@@ -111,6 +130,25 @@ TEST(CleanText, LosesWhatHides) {
   EXPECT_EQ(clean_text("a\U000E0041\U000E0042b"), "ab");    // invisible tags
   EXPECT_EQ(clean_text("a\u2028b\uFEFFc\u0085d"), "abcd");  // separators, C1
   EXPECT_THAT(clean_text("bad \xff bytes"), HasSubstr("\uFFFD"));
+  EXPECT_EQ(clean_text("a\u200Bb\u200Cc\u200Dd\u2060e\uFE0Ff\u00ADg\uFE00h\u2063i"), "abcdefghi");
+}
+
+TEST(CleanText, KeepsWhatJoinsEmojiAndLetters) {
+  for (const auto* text : {"👨\u200D👩\u200D👧", "❤\uFE0F", "❤\uFE0F\u200D🔥", "می\u200Cخواهم"})
+    EXPECT_EQ(clean_text(text), text);
+  // A row of them is no way to write, but one to hide.
+  std::string row = "😀";
+  for (int i = 0; i < 100; ++i)
+    row += i % 3 == 0 ? "\uFE0F" : "\u200D";
+  EXPECT_EQ(clean_text(row).size(), 4u + 2 * 3u);
+}
+
+TEST(CleanText, ReachesEveryTextOfADocument) {
+  const auto dirty = parse_json(
+      R"({"properties":{"a\u200b":{"description":"x\ue000\u200by","enum":["q\u2060",1,null]}}})",
+      "test");
+  EXPECT_EQ(to_json(clean_texts(dirty)),
+            "{\"properties\":{\"a\":{\"description\":\"x\uE000y\",\"enum\":[\"q\",1,null]}}}");
 }
 
 }  // namespace

@@ -149,6 +149,17 @@ class Server {
         tools.push_back(tool("tool_" + cursor + "_" + std::to_string(i)));
       page["tools"] = std::move(tools);
       page["nextCursor"] = cursor + "x";
+    } else if (way_ == "long-winded") {
+      array tools;
+      for (int i = 0; i < 60; ++i)
+        tools.push_back(tool("tool_" + std::to_string(i), std::string(8000, 'x')));
+      page["tools"] = std::move(tools);
+    } else if (way_ == "hides") {
+      auto hidden = tool("hidden");
+      hidden["inputSchema"] = {
+          {"type", "object"},
+          {"properties", {{"text", {{"description", "pl\u200bain\U000E0041"}}}}}};
+      page["tools"] = array{hidden};
     } else if (cursor.empty()) {
       page["tools"] = array{tool("echo", "says what it is told"), tool("slow")};
       page["nextCursor"] = "page 2";
