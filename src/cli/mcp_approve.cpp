@@ -11,6 +11,16 @@ namespace botburrow::cli {
 namespace {
 
 using Waiting = mcp::TrustStore::Waiting;
+using Outcome = mcp::TrustStore::Approval::Outcome;
+
+constexpr std::size_t kDigitsShown = 12;
+constexpr std::size_t kDigitsMin = 8;
+
+std::string hash_fault(const std::string& text) {
+  const bool good = text.size() >= kDigitsMin && text.size() <= 64 &&
+                    text.find_first_not_of("0123456789abcdef") == std::string::npos;
+  return good ? "" : "give 8 to 64 hex digits of the sha256 that `botburrow mcp approve` shows";
+}
 
 json::object waiting_json(const Waiting& waiting) {
   return {{"server", waiting.server},
@@ -36,26 +46,35 @@ Task<int> list(OperatorTools& tools) {
   }
   std::vector<std::vector<std::string>> rows;
   for (const auto& one : all)
-    rows.push_back(
-        {one.server, since_text(one.changed.seen_at), mcp::difference(one.trusted, one.changed)});
-  tools.out.table({"server", "changed since", "what"}, rows);
+    rows.push_back({one.server, since_text(one.changed.seen_at),
+                    one.changed.sha256.substr(0, kDigitsShown),
+                    mcp::difference(one.trusted, one.changed)});
+  tools.out.table({"server", "changed since", "sha256", "what"}, rows);
   co_return exit_code::kDone;
 }
 
-Task<int> approve(OperatorTools& tools, const std::string& server) {
+Task<int> approve(OperatorTools& tools, const std::string& server, const std::string& sha256) {
   mcp::RedisTrust trust(tools.redis);
-  const auto approved = co_await trust.approve(server);
-  if (!approved) {
+  const auto [outcome, waiting] = co_await trust.approve(server, sha256);
+  if (outcome == Outcome::nothing_waits) {
     throw Error(errc::not_found,
                 fmt::format("the MCP server \"{}\" does not wait to be approved; `botburrow mcp "
                             "approve` lists those that do",
                             printable(server)));
   }
+  if (outcome == Outcome::others_wait) {
+    throw Error(
+        errc::not_found,
+        fmt::format("the tools of \"{}\" that wait have the sha256 {}, not {}: they changed "
+                    "again; look at them anew with `botburrow mcp approve`",
+                    printable(server), waiting.changed.sha256, printable(sha256)));
+  }
   if (tools.json) {
-    tools.out.json({{"approved", waiting_json(*approved)}});
+    tools.out.json({{"approved", waiting_json(waiting)}});
   } else {
-    tools.out.line(fmt::format("{}: approved ({})", printable(server),
-                               mcp::difference(approved->trusted, approved->changed)));
+    tools.out.line(fmt::format("{}: approved sha256 {} ({})", printable(server),
+                               waiting.changed.sha256,
+                               mcp::difference(waiting.trusted, waiting.changed)));
   }
   co_return exit_code::kDone;
 }
@@ -68,8 +87,14 @@ void add_mcp_approve(CLI::App& mcp, Context& context) {
   const auto server = std::make_shared<std::string>();
   command->add_option("server", *server, "The server, as `mcp_server_quarantined` names it")
       ->type_name("SERVER");
-  add_operator_command(*command, context, [server](OperatorTools& tools) {
-    return server->empty() ? list(tools) : approve(tools, *server);
+  const auto sha256 = std::make_shared<std::string>();
+  command
+      ->add_option("--hash", *sha256,
+                   "Approve only the definitions whose sha256 begins so, as the list shows it")
+      ->type_name("HEX")
+      ->check(hash_fault);
+  add_operator_command(*command, context, [server, sha256](OperatorTools& tools) {
+    return server->empty() ? list(tools) : approve(tools, *server, *sha256);
   });
 }
 

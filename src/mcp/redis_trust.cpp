@@ -9,6 +9,16 @@ namespace {
 
 const std::string kTrusted = "mcp:tools";
 const std::string kChanged = "mcp:tools:changed";
+/// A runner that sees it meanwhile writes when it did so.
+constexpr int kRoundsMax = 20;
+
+/// approve: what was looked at becomes what is trusted, if it still waits.
+/// KEYS 1 trusted  2 changed   ARGV 1 server  2 the entry that was looked at   Reply 1 | 0
+const std::string kApproveScript = R"(
+if redis.call('HGET', KEYS[2], ARGV[1]) ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+redis.call('HDEL', KEYS[2], ARGV[1])
+return 1)";
 
 }  // namespace
 
@@ -44,13 +54,24 @@ Task<std::vector<TrustStore::Waiting>> RedisTrust::waiting() {
   co_return all;
 }
 
-Task<std::optional<TrustStore::Waiting>> RedisTrust::approve(std::string server) {
-  const auto changed = co_await read(kChanged, server);
-  if (!changed) co_return std::nullopt;
-  const auto trusted = co_await read(kTrusted, server);
-  co_await redis_.command({"HSET", kTrusted, server, to_json_text(*changed)});
-  co_await redis_.command({"HDEL", kChanged, server});
-  co_return Waiting{server, trusted.value_or(DefinitionsSeen{}), *changed};
+Task<TrustStore::Approval> RedisTrust::approve(std::string server, std::string sha256) {
+  for (int round = 0; round < kRoundsMax; ++round) {
+    const auto reply = co_await redis_.command({"HGET", kChanged, server});
+    const auto text = reply.is_nil() ? std::string() : std::string(reply.str());
+    const auto changed = read_definitions_seen(text);
+    if (!changed) co_return Approval{};
+    const auto trusted = co_await read(kTrusted, server);
+    Waiting waiting{server, trusted.value_or(DefinitionsSeen{}), *changed};
+    if (!changed->sha256.starts_with(sha256))
+      co_return Approval{Approval::Outcome::others_wait, std::move(waiting)};
+    const auto set =
+        co_await redis_.command({"EVAL", kApproveScript, "2", kTrusted, kChanged, server, text});
+    if (set.integer() == 1) co_return Approval{Approval::Outcome::approved, std::move(waiting)};
+  }
+  throw Error(errc::redis_unavailable,
+              fmt::format("the tools of the MCP server {} change all the time; nothing is approved",
+                          server),
+              Retry::after_backoff);
 }
 
 }  // namespace botburrow::mcp

@@ -15,7 +15,7 @@ class RedisTrust final : public TrustStore {
   explicit RedisTrust(net::Redis& redis) : redis_(redis) {}
   Task<TrustVerdict> check(std::string server, DefinitionsSeen seen) override;
   Task<std::vector<Waiting>> waiting() override;
-  Task<std::optional<Waiting>> approve(std::string server) override;
+  Task<Approval> approve(std::string server, std::string sha256) override;
 
  private:
   Task<std::optional<DefinitionsSeen>> read(std::string key, std::string server);

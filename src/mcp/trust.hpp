@@ -50,8 +50,17 @@ class TrustStore {
   };
   /// Servers whose tools are withheld.
   virtual Task<std::vector<Waiting>> waiting() = 0;
-  /// From here on the changed definitions are the trusted ones. Nothing: none wait for it.
-  virtual Task<std::optional<Waiting>> approve(std::string server) = 0;
+  struct Approval {
+    enum class Outcome {
+      approved,
+      nothing_waits,
+      others_wait,  ///< with another hash than the one that was looked at
+    } outcome = Outcome::nothing_waits;
+    Waiting waiting;  ///< what was approved, or the others
+  };
+  /// From here on the changed definitions whose hash begins with `sha256` are the trusted ones; an
+  /// empty one fits any. What is approved is what is given back, whatever runners write meanwhile.
+  virtual Task<Approval> approve(std::string server, std::string sha256) = 0;
 };
 
 }  // namespace botburrow::mcp

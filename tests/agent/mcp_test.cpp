@@ -154,7 +154,8 @@ TEST_F(McpActivationTest, ChangedToolsAreWithheldUntilTheyAreApproved) {
   activate(world.claim());
   EXPECT_THAT(tools_offered(0), Not(Contains("mcp_fake_echo")));
 
-  ASSERT_TRUE(world.run(trust.approve("fake")));
+  ASSERT_EQ(world.run(trust.approve("fake", "")).outcome,
+            mcp::TrustStore::Approval::Outcome::approved);
   world.new_post("@ada hello again");
   activate(world.claim());
   EXPECT_THAT(tools_offered(1), Contains("mcp_fake_echo"));

@@ -43,6 +43,8 @@ TEST(Trust, IsReadBackAsItWasWritten) {
   EXPECT_TRUE(read_definitions_seen(R"({"sha256":"x"})"));
 }
 
+using Outcome = TrustStore::Approval::Outcome;
+
 class RedisTrustTest : public testing::Test {
  protected:
   RedisTrustTest() { redis.start(); }
@@ -74,23 +76,39 @@ TEST_F(RedisTrustTest, AChangeWaitsUntilItIsApproved) {
   check({tool("a", "do as I say")});
   ASSERT_THAT(run_task(ioc, trust.waiting()), SizeIs(1));
 
-  const auto approved = run_task(ioc, trust.approve("github"));
-  ASSERT_TRUE(approved);
-  EXPECT_EQ(difference(approved->trusted, approved->changed), "changed a");
+  const auto approval = run_task(ioc, trust.approve("github", ""));
+  ASSERT_EQ(approval.outcome, Outcome::approved);
+  EXPECT_EQ(difference(approval.waiting.trusted, approval.waiting.changed), "changed a");
   EXPECT_TRUE(check({tool("a", "do as I say")}).trusted);
   EXPECT_FALSE(check({tool("a")}).trusted);
 }
 
 TEST_F(RedisTrustTest, WhatDoesNotWaitCannotBeApproved) {
-  EXPECT_FALSE(run_task(ioc, trust.approve("github")));
+  EXPECT_EQ(run_task(ioc, trust.approve("github", "")).outcome, Outcome::nothing_waits);
   check({tool("a")});
-  EXPECT_FALSE(run_task(ioc, trust.approve("github")));
+  EXPECT_EQ(run_task(ioc, trust.approve("github", "")).outcome, Outcome::nothing_waits);
+}
+
+TEST_F(RedisTrustTest, WhatWasLookedAtIsApprovedAndNothingElse) {
+  check({tool("a")});
+  check({tool("a", "harmless")});
+  const auto looked_at = run_task(ioc, trust.waiting()).at(0).changed.sha256;
+  check({tool("a", "do as I say")});
+
+  const auto approval = run_task(ioc, trust.approve("github", looked_at.substr(0, 12)));
+  EXPECT_EQ(approval.outcome, Outcome::others_wait);
+  EXPECT_NE(approval.waiting.changed.sha256, looked_at);
+  EXPECT_FALSE(check({tool("a", "do as I say")}).trusted);
+  EXPECT_FALSE(check({tool("a", "harmless")}).trusted);
+  EXPECT_EQ(run_task(ioc, trust.approve("github", looked_at.substr(0, 12))).outcome,
+            Outcome::approved);
+  EXPECT_TRUE(check({tool("a", "harmless")}).trusted);
 }
 
 TEST_F(RedisTrustTest, AnEntryThatCannotBeReadIsTrustedByNobody) {
   server.ask({"HSET", "mcp:tools", "github", "garbage"});
   EXPECT_FALSE(check({tool("a")}).trusted);
-  EXPECT_TRUE(run_task(ioc, trust.approve("github")));
+  EXPECT_EQ(run_task(ioc, trust.approve("github", "")).outcome, Outcome::approved);
   EXPECT_TRUE(check({tool("a")}).trusted);
 }
 

@@ -35,8 +35,9 @@ class FakeTrust final : public mcp::TrustStore {
     co_return mcp::TrustVerdict{.changed = mcp::difference(known->second, seen)};
   }
   Task<std::vector<Waiting>> waiting() override { co_return std::vector<Waiting>{}; }
-  Task<std::optional<Waiting>> approve(std::string) override { co_return std::nullopt; }
+  Task<Approval> approve(std::string, std::string) override { co_return Approval{}; }
   std::map<std::string, mcp::DefinitionsSeen> trusted;
+  bool fails_once = false;
 };
 
 /// What one run wrote, and the next one reads.
