@@ -9,6 +9,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 
@@ -26,6 +27,15 @@ std::string file_hash(const std::string& path) {
   if (!file) throw Error(errc::io, fmt::format("{} cannot be read", path));
   const std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   return sha256_hex(bytes);
+}
+
+/// Throws the failure of what comes before a call: whatever it was, the call has not left.
+[[noreturn]] void throw_unsent(const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const Error& error) {
+    throw Error(errc::mcp_unavailable, error.message(), error.retry()).with_detail("not_sent");
+  }
 }
 
 }  // namespace
@@ -179,10 +189,11 @@ Task<> McpServer::judge(const std::vector<mcp::ToolDefinition>& now) {
 Task<> McpServer::greet_and_list(Deadline deadline) {
   ++starts_;
   client_ = co_await connect(deadline);
-  client_->on_tools_changed([this] { changed_ = true; });
-  changed_ = false;
+  client_->on_tools_changed([this] { ++changes_told_; });
+  const auto told = changes_told_;
   const auto now = co_await client_->list_tools(deadline);
   co_await judge(now);
+  changes_judged_ = told;
   // A model keeps the names that it was shown first.
   if (!std::exchange(listed_, true)) tools_ = now;
 }
@@ -225,24 +236,31 @@ Task<> McpServer::ensure_running(Deadline deadline) {
   }
   start_under_way_.reset();
   under_way->stop();
-  if (!failure) co_return;
-  try {
-    std::rethrow_exception(failure);
-  } catch (const Error& error) {
-    // Whatever failed, the call has not left.
-    throw Error(errc::mcp_unavailable, error.message(), error.retry()).with_detail("not_sent");
-  }
+  if (failure) throw_unsent(failure);
 }
 
+// A change counts as looked at only with a verdict: no call goes out before there is one.
 Task<> McpServer::look_at_changes(Deadline deadline) {
-  if (!std::exchange(changed_, false)) co_return;
-  co_await judge(co_await client_->list_tools(deadline));
+  const auto told = changes_told_;
+  if (told == changes_judged_) co_return;
+  std::exception_ptr failure;
+  try {
+    const auto now = co_await client_->list_tools(deadline);
+    co_await judge(now);
+  } catch (const Error&) {
+    failure = std::current_exception();
+  }
+  if (failure) throw_unsent(failure);
+  changes_judged_ = std::max(changes_judged_, told);
 }
 
 Task<mcp::CallResult> McpServer::call(const mcp::ToolDefinition& tool, json::object arguments,
                                       Deadline deadline) {
-  co_await ensure_running(deadline);
-  co_await look_at_changes(deadline.sooner_of(services_.settings.start_max));
+  do {
+    co_await ensure_running(deadline);
+    co_await look_at_changes(deadline.sooner_of(services_.settings.start_max));
+    // Another call may have found it dead meanwhile, and not started it again.
+  } while (!client_);
   if (!quarantined_.empty())
     throw Error(errc::mcp_unavailable, quarantined_).with_detail("not_sent");
   mcp::Client::Call call{.tool = tool.name,

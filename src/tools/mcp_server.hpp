@@ -98,7 +98,8 @@ class McpServer {
   std::unique_ptr<mcp::Client> client_;
   std::vector<mcp::ToolDefinition> tools_;
   std::string quarantined_;
-  bool changed_ = false;  ///< it says that its tools are others now
+  int changes_told_ = 0;    ///< how often it said that its tools are others now
+  int changes_judged_ = 0;  ///< up to which of these they were looked at
   bool listed_ = false;
   std::shared_ptr<StopSource> start_under_way_;
   int starts_ = 0;

@@ -30,6 +30,7 @@ using testing::Not;
 class FakeTrust final : public mcp::TrustStore {
  public:
   Task<mcp::TrustVerdict> check(std::string server, mcp::DefinitionsSeen seen) override {
+    if (std::exchange(fails_once, false)) throw Error(errc::redis_unavailable, "no Redis");
     const auto [known, first] = trusted.try_emplace(server, seen);
     if (known->second.sha256 == seen.sha256) co_return mcp::TrustVerdict{.trusted = true};
     co_return mcp::TrustVerdict{.changed = mcp::difference(known->second, seen)};
@@ -287,6 +288,33 @@ TEST_F(McpToolTest, ChangesDuringARunAreWithheldFromThere) {
   EXPECT_THAT(call("mcp_fake_echo", "two").content, HasSubstr("withheld"));
   EXPECT_THAT(call("mcp_fake_echo", "three").content, HasSubstr("withheld"));
   EXPECT_EQ(lines->count("mcp_server_quarantined"), 1u);
+}
+
+TEST_F(McpToolTest, AChangeThatCouldNotBeJudgedIsLookedAtAgain) {
+  add("fake", "changes");
+  start();
+  EXPECT_EQ(call("mcp_fake_echo", "one").content, "echo: one");
+  trust.fails_once = true;
+  EXPECT_TRUE(call("mcp_fake_echo", "two").is_error);
+  EXPECT_TRUE(journal.lines.back().outcome->not_sent);
+  EXPECT_THAT(call("mcp_fake_echo", "three").content, HasSubstr("withheld"));
+}
+
+TEST_F(McpToolTest, OneServerShowsAModelOnlySoMuch) {
+  add("fake", "long-winded");
+  start();
+  // Each definition is of some 8 KiB.
+  EXPECT_GT(box->specs().size(), 20u);
+  EXPECT_LT(box->specs().size(), 40u);
+  EXPECT_EQ(lines->count("mcp_tools_not_offered", "\"server\":\"fake\""), 1u);
+}
+
+TEST_F(McpToolTest, NothingHiddenInASchemaReachesTheModel) {
+  add("fake", "hides");
+  start();
+  const auto shown = to_json(box->specs().front().input_schema);
+  EXPECT_THAT(shown, HasSubstr("plain"));
+  EXPECT_THAT(shown, Not(HasSubstr("\u200b")));
 }
 
 TEST_F(McpToolTest, ACallThatMayChangeSomethingIsWrittenDownFirst) {
