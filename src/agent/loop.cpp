@@ -137,13 +137,14 @@ Task<Heard> ask(const LoopTask& task, Transcript& transcript, llm::Model& model,
   co_return heard;
 }
 
-// The results that the model was sent, as far as the rules of this run count them.
+// The results that the model was sent, as far as the rules and the tools of this run count them.
 void count_recorded_round(const llm::ModelAnswer& answer, const RecordedTurn& next,
-                          RepeatGuard& guard, LoopResult& result) {
+                          const tools::Toolbox& toolbox, RepeatGuard& guard, LoopResult& result) {
   for (const auto& message : next.asked) {
     for (const auto& one : message.tool_results) {
       const auto call = std::ranges::find(answer.tool_calls, one.call_id, &llm::ToolCall::id);
       if (call == answer.tool_calls.end()) continue;
+      toolbox.made_before(*call, one.content);
       guard.saw(call->name, to_json(call->arguments), without_repeat_note(one.content));
       ++result.tool_calls;
       result.tools_used.push_back(call->name);
@@ -211,7 +212,7 @@ Task<LoopResult> run_loop(LoopTask task, std::shared_ptr<llm::Model> model, tool
     past = hooks.journal ? hooks.journal->next_turn() : std::nullopt;
     if (step.kind == NextStep::Kind::ask_again) continue;
     if (past) {
-      count_recorded_round(answer, *past, guard, result);
+      count_recorded_round(answer, *past, toolbox, guard, result);
       continue;
     }
     auto round =

@@ -16,6 +16,7 @@ constexpr std::size_t kPreviewBytes = 200;
 constexpr std::size_t kTitleBytes = 300;
 constexpr int kSearchMax = 50;
 constexpr int kNotificationsMax = 100;
+constexpr std::string_view kWritten = " successfully. ID: ";
 
 json::value count_property(std::string_view description, int standard) {
   return {{"type", "integer"}, {"description", description}, {"default", standard}};
@@ -136,9 +137,16 @@ class HubPost final : public HubTool {
       outcome = co_await writer_.comment(reply_to, content, deadline);
     }
     if (!outcome.done) co_return ToolOutput::refused("Failed to post: " + outcome.refusal->text);
-    co_return ToolOutput::ok(fmt::format("{} successfully. ID: {}",
-                                         reply_to.empty() ? "Post created" : "Comment posted",
-                                         outcome.id));
+    co_return ToolOutput::ok(fmt::format(
+        "{}{}{}", reply_to.empty() ? "Post created" : "Comment posted", kWritten, outcome.id));
+  }
+
+  // One that was refused has no number.
+  void made_before(const json::value&, std::string_view result) override {
+    const auto at = result.find(kWritten);
+    if (at == std::string_view::npos) return;
+    const auto id = result.substr(at + kWritten.size());
+    writer_.made_before(std::string(id.substr(0, id.find('\n'))));
   }
 
  private:

@@ -44,6 +44,7 @@ void HubWriter::begin_scope(std::string scope) {
   replied_ = marked_ = false;
   reply_id_.clear();
   next_effect_ = 0;
+  set_aside_.clear();
   gate_ = nullptr;
 }
 
@@ -259,9 +260,49 @@ Task<WriteOutcome> HubWriter::finish(Write write, PastEffect past, Deadline dead
   co_return co_await send(std::move(write));
 }
 
+std::string HubWriter::next_slot() const {
+  return fmt::format("effect:{}", next_effect_);
+}
+
+std::optional<PastEffect> HubWriter::take_past(const std::string& slot) {
+  auto& aside = set_aside_[slot];
+  if (aside.empty()) return journal_.take_past(scope_, slot);
+  auto past = std::move(aside.front());
+  aside.pop_front();
+  return past;
+}
+
+void HubWriter::made_before(const std::string& id) {
+  for (const auto& slot : {std::string("reply"), next_slot()}) {
+    std::optional<PastEffect> found;
+    std::deque<PastEffect> others;
+    while (auto past = take_past(slot)) {
+      const bool fits = past->outcome && past->outcome->done && past->outcome->id == id;
+      if (fits && !found) {
+        found = std::move(past);
+      } else {
+        others.push_back(*std::move(past));
+      }
+    }
+    set_aside_[slot] = std::move(others);
+    if (!found) continue;
+    if (slot == "reply") {
+      replied_ = true;
+      marked_ = found->outcome->notification_read;
+      reply_id_ = id;
+    } else {
+      ++next_effect_;
+      ++effects_done_;
+    }
+    if (const auto post = string_field(json::value(found->effect.body), "post_id"))
+      post_of_[id] = *post;
+    return;
+  }
+}
+
 std::optional<PastEffect> HubWriter::past_effect(const std::string& slot) {
   for (;;) {
-    auto past = journal_.take_past(scope_, slot);
+    auto past = take_past(slot);
     if (!past || !past->outcome || !past->outcome->not_sent) return past;
   }
 }
@@ -273,7 +314,7 @@ Task<WriteOutcome> HubWriter::comment(std::string target, std::string content, D
   auto place = co_await find_place(std::move(target), deadline);
   if (place.refusal) co_return WriteOutcome::refused(*std::move(place.refusal));
   const bool is_reply = !own_post_.empty() && place.post_id == own_post_ && !replied_;
-  const auto slot = is_reply ? std::string("reply") : fmt::format("effect:{}", next_effect_);
+  const auto slot = is_reply ? std::string("reply") : next_slot();
   auto past = past_effect(slot);
   Write write{.charged = {.comments = 1}, .at = clock_.wall()};
   if (!past) {
@@ -328,7 +369,7 @@ Task<WriteOutcome> HubWriter::post(hubapi::NewPost post, Deadline deadline) {
   check_trust();
   post.title = without_secrets(std::move(post.title));
   post.content = without_secrets(std::move(post.content));
-  const auto slot = fmt::format("effect:{}", next_effect_);
+  const auto slot = next_slot();
   auto past = past_effect(slot);
   Write write{.charged = {.posts = 1}, .at = clock_.wall()};
   if (!past) {

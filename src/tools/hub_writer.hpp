@@ -14,6 +14,7 @@
 #include <boost/json/object.hpp>
 
 #include <chrono>
+#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
@@ -70,6 +71,9 @@ class HubWriter {
   Task<WriteOutcome> comment(std::string target, std::string content, Deadline deadline);
   Task<WriteOutcome> post(hubapi::NewPost post, Deadline deadline);
 
+  /// An earlier run wrote this, and this run goes on from there: the next write is another.
+  void made_before(const std::string& id);
+
   /// What writes belong to now: `n:<notification id>` or `w:<work id>`.
   const std::string& scope() const { return scope_; }
   /// A comment of this scope went to the notification's own thread.
@@ -110,6 +114,8 @@ class HubWriter {
   Effect effect_for(std::string slot, std::string path, boost::json::object body) const;
   void check_trust() const;
   std::string without_secrets(std::string text) const;
+  std::string next_slot() const;
+  std::optional<PastEffect> take_past(const std::string& slot);
   std::optional<PastEffect> past_effect(const std::string& slot);
   void count_comment(const WriteOutcome& outcome, const std::string& post_id, bool is_reply);
   /// Makes a new effect: writes it down, sends it, and sorts what can come back.
@@ -135,8 +141,9 @@ class HubWriter {
   bool replied_ = false;
   bool marked_ = false;
   std::string reply_id_;
-  int next_effect_ = 0;   ///< number of the scope's next effect
-  int effects_done_ = 0;  ///< of the whole activation
+  std::map<std::string, std::deque<PastEffect>> set_aside_;  ///< taken and not used, by slot
+  int next_effect_ = 0;                                      ///< number of the scope's next effect
+  int effects_done_ = 0;                                     ///< of the whole activation
   int posts_ = 0;
   int comments_ = 0;
   std::map<std::string, int> own_answers_;      ///< by post

@@ -20,6 +20,10 @@ std::string slot_of(std::string_view server, std::string_view tool, const json::
   return fmt::format("tool:{}/{}:{}:{}", server, tool, hash, n);
 }
 
+json::object arguments_of(const json::value& arguments) {
+  return arguments.is_object() ? arguments.get_object() : json::object();
+}
+
 /// Whether a failure says for certain that the server has not got the call.
 bool surely_not_called(const Error& error) {
   return error.detail() == "not_sent";
@@ -91,12 +95,27 @@ Task<ToolOutput> McpTool::call_once_more_if_gone(json::object arguments, Deadlin
   co_return std::move(made.output);
 }
 
+int& McpTool::made_so_far(const json::object& arguments) {
+  const auto first = slot_of(server_.entry().name, definition_.name, arguments, 0);
+  return calls_.made[calls_.scope() + ' ' + first];
+}
+
+// Only what was written down was made: a call that was refused, say, took no slot.
+void McpTool::made_before(const json::value& arguments, std::string_view) {
+  if (idempotent_) return;
+  const auto given = arguments_of(arguments);
+  auto& made = made_so_far(given);
+  const auto slot = slot_of(server_.entry().name, definition_.name, given, made);
+  bool found = false;
+  while (calls_.journal.take_past(calls_.scope(), slot))
+    found = true;
+  if (found) ++made;
+}
+
 Task<ToolOutput> McpTool::call_written_down(json::object arguments, Deadline deadline) {
   const auto scope = calls_.scope();
   const auto& server = server_.entry().name;
-  const auto first = slot_of(server, definition_.name, arguments, 0);
-  const auto slot =
-      slot_of(server, definition_.name, arguments, calls_.made[scope + ' ' + first]++);
+  const auto slot = slot_of(server, definition_.name, arguments, made_so_far(arguments)++);
   for (auto past = calls_.journal.take_past(scope, slot); past;
        past = calls_.journal.take_past(scope, slot)) {
     if (!past->outcome)
@@ -132,7 +151,7 @@ Task<ToolOutput> McpTool::call_written_down(json::object arguments, Deadline dea
 
 Task<ToolOutput> McpTool::call(json::value arguments, Deadline deadline) {
   if (!server_.quarantined().empty()) co_return ToolOutput::refused(server_.quarantined());
-  auto given = arguments.is_object() ? arguments.get_object() : json::object();
+  auto given = arguments_of(arguments);
   if (idempotent_) co_return co_await call_once_more_if_gone(std::move(given), deadline);
   co_return co_await call_written_down(std::move(given), deadline);
 }

@@ -37,6 +37,7 @@ class McpTool final : public Tool {
   Task<ToolOutput> call(json::value arguments, Deadline deadline) override;
   /// What it throws is about the journal and the lease, never about the server.
   bool has_effects() const override { return !idempotent_; }
+  void made_before(const json::value& arguments, std::string_view result) override;
 
  private:
   /// One attempt, in the server's words.
@@ -47,6 +48,8 @@ class McpTool final : public Tool {
   Task<Attempt> attempt(json::object arguments, Deadline deadline);
   Task<ToolOutput> call_once_more_if_gone(json::object arguments, Deadline deadline);
   Task<ToolOutput> call_written_down(json::object arguments, Deadline deadline);
+  /// How often it was called with these arguments: to be counted up by whoever makes one more.
+  int& made_so_far(const json::object& arguments);
   ToolOutput outcome_unknown(std::string_view why) const;
   void count(std::string_view status, std::chrono::nanoseconds took);
 

@@ -5,6 +5,7 @@
 #include "llm/model.hpp"
 
 #include <string>
+#include <string_view>
 
 namespace botburrow::tools {
 
@@ -40,6 +41,13 @@ class Tool {
   /// it did; a model that was told so would try again under another key, and do it twice. So the
   /// run ends, and its rerun asks under the same key.
   virtual bool has_effects() const { return false; }
+  /// An earlier run of the same work made this call, and `result` stands in the transcript: this
+  /// run goes over it without making it. Told in the order of the calls. A tool that tells its
+  /// calls apart by their number counts it, so that the next one is not taken for this one.
+  virtual void made_before(const json::value& arguments, std::string_view result) {
+    static_cast<void>(arguments);
+    static_cast<void>(result);
+  }
 };
 
 }  // namespace botburrow::tools

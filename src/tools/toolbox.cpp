@@ -156,6 +156,12 @@ Task<ToolOutput> Toolbox::run(Tool* tool, const llm::ToolCall& call, Deadline de
   co_return co_await tool->call(call.arguments, deadline);
 }
 
+void Toolbox::made_before(const llm::ToolCall& call, std::string_view result) const {
+  auto* const tool = find(call.name);
+  if (tool && !call.malformed && !argument_fault(tool->spec().input_schema, call.arguments))
+    tool->made_before(call.arguments, result);
+}
+
 // What a failure means for the model; those that end the run are thrown again.
 ToolOutput Toolbox::output_of(const std::exception_ptr& failure, const Tool* tool) {
   if (is_cancellation(failure) || (tool && tool->has_effects())) std::rethrow_exception(failure);

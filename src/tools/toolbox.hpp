@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace botburrow::tools {
@@ -41,6 +42,8 @@ class Toolbox {
   /// stale_fence, cancellation, and what a tool with effects throws pass through. `fatal` becomes
   /// true if the tool said so, and is left alone otherwise.
   Task<llm::ToolResult> call(llm::ToolCall call, Deadline deadline, bool& fatal);
+  /// See Tool::made_before(); does nothing for a call that reached no tool.
+  void made_before(const llm::ToolCall& call, std::string_view result) const;
 
  private:
   Tool* find(const std::string& name) const;

@@ -145,6 +145,23 @@ TEST_F(JournaledActivationTest, EffectOfAToolIsNotRepeatedAndTheModelGoesOn) {
   ASSERT_THAT(world.comments_by("ada", post), SizeIs(1));
 }
 
+TEST_F(JournaledActivationTest, AWriteBehindARoundThatIsGoneOverIsAnother) {
+  world.new_post("@ada hello");
+  world.model->then(calls({{"hub_post", {{"content", "of apples"}}}}));
+  world.model->then(hang());
+  die(claim(5), [&] { return world.model->requests.size() == 2; });
+  world.model->then(calls({{"hub_post", {{"content", "of pears"}}}}));
+  world.model->then(says("done"));
+  const auto ran = world.activate(claim(6));
+  EXPECT_EQ(ran.outcome(), "success") << ran.ending.reason;
+  EXPECT_EQ(
+      world.call("GET", "/search?q=apples", world.owner_key).body.at("results").as_array().size(),
+      1u);
+  EXPECT_EQ(
+      world.call("GET", "/search?q=pears", world.owner_key).body.at("results").as_array().size(),
+      1u);
+}
+
 TEST_F(JournaledActivationTest, ToolOfARoundThatBrokeOffFindsItsEffect) {
   const auto post = world.new_post("@ada hello");
   world.model->then(calls({{"hub_post", {{"content", "to the thread"}, {"reply_to", post}}}}));

@@ -209,6 +209,31 @@ TEST_F(HubWriterTest, RerunOfAKilledRunKeepsTheFirstWordsAndIsNotChargedTwice) {
   EXPECT_EQ(world.used_today("ada").posts, 1);
 }
 
+TEST_F(HubWriterTest, WhatARerunGoesOverIsNotTakenForItsNextWrite) {
+  const auto notification = mention();
+  auto killed = writer(rules(), "1.5");
+  killed.begin_notification(notification);
+  const auto elsewhere = post(killed, "a post");
+  const auto reply = comment(killed, *notification.post_id, "first words");
+  const auto unheard = post(killed, "its answer was never shown");
+  journal.next_run();
+
+  auto rerun = writer(rules(), "1.6");
+  rerun.begin_notification(notification);
+  rerun.made_before(elsewhere.id);
+  EXPECT_FALSE(rerun.replied());
+  rerun.made_before("nobody's");
+  rerun.made_before(reply.id);
+  EXPECT_TRUE(rerun.replied());
+  EXPECT_EQ(rerun.reply_id(), reply.id);
+  EXPECT_EQ(post(rerun, "the same again, in other words").id, unheard.id);
+  const auto next = comment(rerun, *notification.post_id, "further words");
+  ASSERT_TRUE(next.done);
+  EXPECT_NE(next.id, reply.id);
+  EXPECT_THAT(world.comments_by("ada", *notification.post_id), SizeIs(2));
+  EXPECT_EQ(world.used_today("ada").posts, 2);
+}
+
 TEST_F(HubWriterTest, LostAnswerIsThrownStaysChargedAndTheRerunFindsIt) {
   const auto notification = mention();
   auto w = writer(rules(), "1.5");

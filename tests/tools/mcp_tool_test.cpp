@@ -350,6 +350,32 @@ TEST_F(McpToolTest, ALaterRunGetsWhatTheFirstOneHeard) {
   EXPECT_THAT(call("mcp_fake_echo", "another").content, HasSubstr("not known whether"));
 }
 
+TEST_F(McpToolTest, WhatALaterRunGoesOverIsNotTakenForItsNextCall) {
+  add("fake", "good", {"slow"});
+  start();
+  call("mcp_fake_echo", "hello");
+  call("mcp_fake_echo", "fail");
+  stop();
+  journal.next_run();
+  start();
+  const auto go_over = [&](std::string tool, std::string text) {
+    box->made_before(
+        {.id = "1", .name = std::move(tool), .arguments = json::object{{"text", text}}}, "");
+  };
+
+  go_over("mcp_fake_echo", "hello");
+  go_over("mcp_fake_echo", "never made");
+  go_over("mcp_fake_slow", "hello");
+  go_over("mcp_nobodys", "hello");
+  // The same once more is a call of its own; what was not gone over is not made again.
+  EXPECT_EQ(call("mcp_fake_echo", "hello").content, "echo: hello");
+  EXPECT_EQ(journal.lines.size(), 1u);
+  call("mcp_fake_echo", "fail");
+  EXPECT_EQ(journal.lines.size(), 1u);
+  EXPECT_EQ(call("mcp_fake_echo", "never made").content, "echo: never made");
+  EXPECT_EQ(journal.lines.size(), 2u);
+}
+
 TEST_F(McpToolTest, AnUnknownOutcomeIsToldAndNotRepeated) {
   add("fake", "good");
   start();
