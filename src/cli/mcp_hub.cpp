@@ -6,6 +6,7 @@
 #include "cli/service.hpp"
 #include "definitions/grants.hpp"
 #include "mcp/http_endpoint.hpp"
+#include "mcp/http_server_rules.hpp"
 #include "mcp/stdio_server.hpp"
 #include "tools/hub_server_tools.hpp"
 #include "tools/uncounted_agent_state.hpp"
@@ -20,6 +21,8 @@ namespace botburrow::cli {
 namespace {
 
 constexpr std::string_view kPath = "/mcp";
+/// Each call and each stream that listens holds one.
+constexpr std::size_t kConnectionsMax = 64;
 
 struct McpHubFlags {
   SettingFlags settings = no_flags();
@@ -30,9 +33,7 @@ struct McpHubFlags {
 struct ListenAddress {
   std::string host = "127.0.0.1";
   int port = 0;
-  bool is_loopback() const {
-    return host == "localhost" || host == "::1" || host.starts_with("127.");
-  }
+  bool is_loopback() const { return mcp::is_loopback_host(host); }
 };
 
 ListenAddress parse_listen(const std::string& text) {
@@ -145,8 +146,9 @@ Task<> serve_until_stopped(StopRequest& stop, const mcp::ServerRules& rules, Log
 
 Task<> listen_until_stopped(StopRequest& stop, const mcp::ServerRules& rules,
                             const Settings& settings, ListenAddress address, Log log) {
-  net::HttpServer http(co_await boost::asio::this_coro::executor,
-                       {.host = address.host, .port = address.port}, log);
+  net::HttpServer http(
+      co_await boost::asio::this_coro::executor,
+      {.host = address.host, .port = address.port, .connections_max = kConnectionsMax}, log);
   mcp::add_endpoint(
       http, std::string(kPath), rules,
       {.token = settings.secret("MCP_HTTP_TOKEN"), .loopback_only = address.is_loopback()}, log);

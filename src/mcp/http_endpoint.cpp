@@ -13,7 +13,8 @@ namespace {
 using net::ServerRequest;
 using net::ServerResponse;
 
-constexpr std::size_t kBodyBytesMax = 4u << 20;
+/// Read before anybody looks at the token, so no more than a message needs.
+constexpr std::size_t kBodyBytesMax = 256u << 10;
 /// A quiet stream says that it lives.
 constexpr auto kKeepAlive = std::chrono::seconds(15);
 
@@ -59,7 +60,9 @@ class Endpoint {
   Task<> serve(ServerRequest request, net::ResponseStream& out) const {
     if (auto refusal = refuse_access(request, access_)) co_return out.answer(*std::move(refusal));
     if (is_batch(request.body)) {
-      auto response = co_await serve_batch(std::move(request));
+      auto messages = read_messages(request.body);
+      if (auto refusal = refuse_batch(request, messages)) co_return out.answer(*std::move(refusal));
+      auto response = co_await serve_batch(std::move(messages));
       co_return out.answer(std::move(response));
     }
     auto read = read_message(request.body);
@@ -107,9 +110,9 @@ class Endpoint {
   }
 
   // Revision 2025-03-26 has batches. Their calls run one after the other.
-  Task<ServerResponse> serve_batch(ServerRequest request) const {
+  Task<ServerResponse> serve_batch(std::vector<ReadMessage> messages) const {
     std::string answers;
-    for (auto& read : read_messages(request.body)) {
+    for (auto& read : messages) {
       auto answer = co_await one_of_batch(std::move(read));
       if (answer.empty()) continue;
       answers += (answers.empty() ? "" : ",") + answer;

@@ -7,8 +7,13 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
+#include <set>
 
 namespace botburrow::mcp {
 namespace {
@@ -17,6 +22,7 @@ using net::ServerRequest;
 using net::ServerResponse;
 
 constexpr std::size_t kShownBytes = 100;
+constexpr std::string_view kBatchRevision = "2025-03-26";
 
 std::string lower_case(std::string_view text) {
   std::string out(text);
@@ -35,10 +41,6 @@ std::string host_name(std::string_view authority) {
   return lower_case(authority.substr(0, authority.find(':')));
 }
 
-bool is_loopback_name(std::string_view host) {
-  return host == "localhost" || host == "127.0.0.1" || host == "::1";
-}
-
 /// The host of an Origin, empty for anything that is none (`null`, a bad URL).
 std::string origin_host(std::string_view origin) {
   for (const std::string_view scheme : {"http://", "https://"}) {
@@ -51,7 +53,7 @@ std::string origin_host(std::string_view origin) {
 bool origin_allowed(std::string_view origin, std::string_view host, const HttpAccess& access) {
   const auto from = origin_host(origin);
   if (from.empty()) return false;
-  return access.loopback_only ? is_loopback_name(from) : from == host;
+  return access.loopback_only ? is_loopback_host(from) : from == host;
 }
 
 bool bearer_matches(const ServerRequest& request, const Secret& token) {
@@ -129,7 +131,26 @@ std::string modern_fault(const ServerRequest& request, const Message& message,
   return "";
 }
 
+/// A header of the protocol that is there more than once; empty if none is.
+std::string sent_twice(const ServerRequest& request) {
+  std::set<std::string_view> names;
+  for (const auto& [name, value] : request.headers) {
+    if (name.starts_with("mcp-") && !names.insert(name).second) return shown(name);
+  }
+  return "";
+}
+
 }  // namespace
+
+bool is_loopback_host(std::string_view host) {
+  if (host == "localhost") return true;
+  const std::string text(host);
+  in_addr v4{};
+  if (::inet_pton(AF_INET, text.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
+  in6_addr v6{};
+  return ::inet_pton(AF_INET6, text.c_str(), &v6) == 1 &&
+         std::memcmp(&v6, &in6addr_loopback, sizeof v6) == 0;
+}
 
 ServerResponse rpc_refusal(int status, const json::value& id, std::int64_t code,
                            std::string message) {
@@ -140,7 +161,7 @@ ServerResponse rpc_refusal(int status, const json::value& id, std::int64_t code,
 std::optional<ServerResponse> refuse_access(const ServerRequest& request,
                                             const HttpAccess& access) {
   const auto host = host_name(request.header("host").value_or(""));
-  if (access.loopback_only && !is_loopback_name(host)) {
+  if (access.loopback_only && !is_loopback_host(host)) {
     return rpc_refusal(403, nullptr, rpc_code::kInvalidRequest,
                        "this server answers to localhost only");
   }
@@ -160,7 +181,25 @@ std::optional<ServerResponse> refuse_access(const ServerRequest& request,
     return rpc_refusal(415, nullptr, rpc_code::kInvalidRequest,
                        "the body's type must be application/json");
   }
+  // Of two, a router before us and we may read different ones.
+  if (const auto name = sent_twice(request); !name.empty()) {
+    return rpc_refusal(400, nullptr, rpc_code::kHeaderMismatch,
+                       fmt::format("Header mismatch: {} is sent twice", name));
+  }
   return std::nullopt;
+}
+
+std::optional<ServerResponse> refuse_batch(const ServerRequest& request,
+                                           const std::vector<ReadMessage>& messages) {
+  const auto version = request.header("mcp-protocol-version");
+  const bool named = request.header("mcp-method") || request.header("mcp-name");
+  const bool modern = std::ranges::any_of(
+      messages, [](const auto& read) { return read.message && says_modern(*read.message); });
+  if (version.value_or(std::string(kBatchRevision)) == kBatchRevision && !named && !modern)
+    return std::nullopt;
+  return rpc_refusal(
+      400, nullptr, rpc_code::kInvalidRequest,
+      fmt::format("a request holds one message; only revision {} has batches", kBatchRevision));
 }
 
 HeaderVerdict judge_headers(const ServerRequest& request, const Message& message,

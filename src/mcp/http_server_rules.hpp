@@ -6,6 +6,8 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace botburrow::mcp {
 
@@ -18,6 +20,15 @@ struct HttpAccess {
 /// Why a request is refused before anybody reads its message; nothing if it is not.
 std::optional<net::ServerResponse> refuse_access(const net::ServerRequest& request,
                                                  const HttpAccess& access);
+
+/// Why a request may not hold several messages: batches are of revision 2025-03-26 alone, and
+/// whatever names one message in a header speaks of no batch.
+std::optional<net::ServerResponse> refuse_batch(const net::ServerRequest& request,
+                                                const std::vector<ReadMessage>& messages);
+
+/// Whether a host, an IP address or a name, stands for this machine alone: `localhost`, 127.0.0.0/8
+/// or ::1. Another name does not, however it begins.
+bool is_loopback_host(std::string_view host);
 
 /// What is wrong with a request's headers, seen beside its message: an answer, or nothing. `modern`
 /// tells which era the request is of.

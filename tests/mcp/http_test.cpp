@@ -192,6 +192,38 @@ TEST_F(McpHttp, TheOlderErasAreServedWithoutSessions) {
               HasSubstr(R"({"jsonrpc":"2.0","id":3,"result":{}},{"jsonrpc":"2.0","id":4)"));
 }
 
+TEST_F(McpHttp, ABatchGoesAroundNoCheckOfHeaders) {
+  const auto url = serve();
+  const std::string ping = R"([{"jsonrpc":"2.0","id":3,"method":"ping"}])";
+  const std::string modern =
+      R"([{"jsonrpc":"2.0","id":3,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}])";
+
+  EXPECT_EQ(post(url, ping).status, 200);
+  EXPECT_EQ(post(url, ping, {{"MCP-Protocol-Version", "2025-03-26"}}).status, 200);
+  for (const auto* version : {"2026-07-28", "2025-11-25", "2025-06-18", "1999-01-01"})
+    EXPECT_EQ(post(url, ping, {{"MCP-Protocol-Version", version}}).status, 400) << version;
+  EXPECT_EQ(post(url, ping, {{"Mcp-Method", "ping"}}).status, 400);
+  EXPECT_EQ(post(url, ping, {{"Mcp-Name", "echo"}}).status, 400);
+  EXPECT_EQ(post(url, modern).status, 400);
+}
+
+TEST_F(McpHttp, AHeaderOfTheProtocolThatIsSentTwiceIsRefused) {
+  const auto url = serve();
+  const std::string ping = R"({"jsonrpc":"2.0","id":3,"method":"ping"})";
+
+  EXPECT_EQ(post(url, ping, {{"MCP-Protocol-Version", "2025-06-18"}}).status, 200);
+  const auto twice = post(
+      url, ping, {{"MCP-Protocol-Version", "2025-06-18"}, {"Mcp-Protocol-Version", "2025-06-18"}});
+  EXPECT_EQ(twice.status, 400);
+  EXPECT_THAT(twice.body, HasSubstr("sent twice"));
+  EXPECT_EQ(post(url, ping, {{"Mcp-Name", "a"}, {"Mcp-Name", "b"}}).status, 400);
+}
+
+TEST_F(McpHttp, ABodyThatNoMessageNeedsIsRefusedBeforeItIsRead) {
+  const auto url = serve({.token = Secret("right")});
+  EXPECT_EQ(post(url, std::string(300'000, ' ')).status, 413);
+}
+
 TEST_F(McpHttp, BrokenRequestsAreRefused) {
   const auto url = serve();
   EXPECT_EQ(post(url, "{").status, 400);

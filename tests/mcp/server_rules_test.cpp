@@ -187,6 +187,17 @@ TEST(HttpAccess, ANameThatLeadsHereFromElsewhereIsRefused) {
   EXPECT_EQ(refuse_access(request, {.loopback_only = false})->status, 403);
 }
 
+TEST(HttpAccess, OnlyAddressesOfThisMachineAreLoopback) {
+  for (const auto* host : {"localhost", "127.0.0.1", "127.9.8.7", "::1"})
+    EXPECT_TRUE(is_loopback_host(host)) << host;
+  for (const auto* host : {"127.example.org", "127.0.0.1.example.org", "128.0.0.1", "0.0.0.0",
+                           "::", "localhost.example.org", ""})
+    EXPECT_FALSE(is_loopback_host(host)) << host;
+  net::ServerRequest request{.method = "POST"};
+  request.headers = {{"host", "127.0.0.2:80"}, {"content-type", "application/json"}};
+  EXPECT_FALSE(refuse_access(request, {}));
+}
+
 TEST(HttpAccess, TheTokenIsAskedForAsBearer) {
   const HttpAccess access{.token = Secret("the-token")};
   EXPECT_EQ(refused({}, access), 401);
