@@ -57,9 +57,8 @@ class Place {
 
 Task<> events(Core& core, ServerRequest request, net::ResponseStream& out) {
   if (const auto refusal = may_look(core, request)) {
-    throw Error(errc::http_status, refusal->text)
-        .with_status(refusal->status)
-        .with_detail(refusal->code);
+    out.answer(answer(*refusal));
+    co_return;
   }
   if (core.streams >= core.options.streams_max) {
     core.metrics.refused.add();

@@ -21,10 +21,6 @@ Refusal refusal_of(const Error& error) {
     case errc::timeout:
     case errc::limit:
       return {.status = 503, .code = std::string(name_of(error.code())), .text = error.message()};
-    case errc::http_status:  // a refusal on its way out of a stream that has not begun
-      if (error.status() == 401 || error.status() == 403)
-        return {.status = error.status(), .code = error.detail(), .text = error.message()};
-      break;
     default:
       break;
   }
