@@ -128,6 +128,7 @@ class LocalWorld {
   std::unique_ptr<hubapi::HubClient> owner_, service_;
   std::map<std::string, std::string> ids_;  // of agents, by name
   std::deque<std::unique_ptr<Child>> children_;
+  int asked_ = 0;
 };
 
 }  // namespace botburrow::cli::verify
