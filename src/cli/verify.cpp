@@ -6,6 +6,7 @@
 #include "cli/locate.hpp"
 #include "cli/output.hpp"
 #include "cli/service.hpp"
+#include "cli/verify/kubernetes.hpp"
 #include "cli/verify/live.hpp"
 
 #include <CLI/CLI.hpp>
@@ -26,6 +27,8 @@ using verify::Result;
 struct VerifyFlags {
   bool local = false;
   bool json = false;
+  bool destructive = false;
+  std::string kubernetes;  ///< namespace
   std::string report;
   std::vector<std::string> coordinators, runners;
 };
@@ -63,6 +66,20 @@ verify::Progress told_on(const Environment& environment) {
   };
 }
 
+/// kubectl finds its cluster by the environment, which it is given as it is.
+verify::Cluster cluster_of(const Environment& environment, const VerifyFlags& flags) {
+  verify::Cluster cluster{.name_space = flags.kubernetes, .destructive = flags.destructive};
+  for (const auto& [name, value] : environment.variables)
+    cluster.environment.push_back(name + "=" + value);
+  if (const auto path = environment.variable("PATH")) cluster.path = *path;
+  return cluster;
+}
+
+std::string what_is_verified(const VerifyFlags& flags) {
+  if (flags.local) return "a system of its own on this machine";
+  return flags.kubernetes.empty() ? "a live system" : "namespace " + flags.kubernetes;
+}
+
 Task<int> run_verify(const Context& context, const Settings& settings, const VerifyFlags& flags,
                      const verify::LiveSystem& system) {
   const auto ground =
@@ -72,17 +89,16 @@ Task<int> run_verify(const Context& context, const Settings& settings, const Ver
   const auto progress = told_on(context.environment);
   if (flags.local)
     co_await verify::run_local(ground, outcomes, progress);
+  else if (!flags.kubernetes.empty())
+    co_await verify::run_kubernetes(cluster_of(context.environment, flags), outcomes, progress);
   else
     co_await verify::run_live(ground, system, outcomes, progress);
   const std::string otherwise =
       flags.local ? "not run"
                   : "would disturb a system that works: `botburrow verify --local` shows it";
   if (!flags.report.empty()) {
-    write_report(
-        flags.report,
-        verify::to_markdown(outcomes, otherwise,
-                            flags.local ? "a system of its own on this machine" : "a live system",
-                            to_rfc3339(system_clock().wall())));
+    write_report(flags.report, verify::to_markdown(outcomes, otherwise, what_is_verified(flags),
+                                                   to_rfc3339(system_clock().wall())));
   }
   if (flags.json)
     out.json(verify::to_document(outcomes, otherwise));
@@ -116,6 +132,12 @@ void add_verify(CLI::App& app, Context& context) {
   auto own = std::make_shared<VerifyFlags>();
   command->add_flag("--local", own->local,
                     "Start a Hub, a Redis, two coordinators and runners here, for this run only");
+  command
+      ->add_option("--kubernetes", own->kubernetes,
+                   "A system in a cluster, as the manifests deploy it, through kubectl")
+      ->type_name("NAMESPACE");
+  command->add_flag("--destructive", own->destructive,
+                    "With --kubernetes: also delete the leader's pod");
   command->add_flag("--json", own->json, "Print the items as JSON");
   command->add_option("--report", own->report, "Write the report there, as Markdown")
       ->type_name("FILE");
@@ -131,7 +153,9 @@ void add_verify(CLI::App& app, Context& context) {
   on_run(*command, context, [&context, locate, own] {
     // The parts of services are put together here, so their settings are read.
     const auto settings = load_settings(context.environment, "up", {}, locate->data);
-    const auto system = own->local ? verify::LiveSystem{} : live_system(context, *locate, *own);
+    const auto system = own->local || !own->kubernetes.empty()
+                            ? verify::LiveSystem{}
+                            : live_system(context, *locate, *own);
     return run_command([&] { return run_verify(context, settings, *own, system); });
   });
 }

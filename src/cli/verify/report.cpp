@@ -11,9 +11,7 @@
 namespace botburrow::cli::verify {
 namespace {
 
-constexpr std::string_view kCluster =
-    "needs a cluster: run deploy/kubernetes/preflight.sh and the "
-    "guide's commands there";
+constexpr std::string_view kCluster = "needs a cluster: --kubernetes NAMESPACE";
 constexpr std::string_view kNode = "needs nodes that run pods";
 constexpr std::string_view kOwnTest =
     "has no run of its own here: the tests of this repository show "
