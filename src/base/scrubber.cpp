@@ -171,14 +171,17 @@ std::shared_ptr<const Scrubber::Forms> Scrubber::forms() const {
   return forms_;
 }
 
-void Scrubber::add(const Secret& secret) {
-  const auto& value = secret.reveal();
+void Scrubber::add(const std::vector<Secret>& secrets) {
   const std::scoped_lock lock(mutex_);
-  if (value.size() < kBytesMin || forms_->values.contains(value)) return;
-  auto more = std::make_shared<Forms>(*forms_);
-  more->values.insert(value);
-  more->add(value);
-  forms_ = std::move(more);
+  std::shared_ptr<Forms> more;
+  for (const auto& secret : secrets) {
+    const auto& value = secret.reveal();
+    if (value.size() < kBytesMin || (more ? *more : *forms_).values.contains(value)) continue;
+    if (!more) more = std::make_shared<Forms>(*forms_);
+    more->values.insert(value);
+    more->add(value);
+  }
+  if (more) forms_ = std::move(more);
 }
 
 bool Scrubber::finds_something(std::string_view text) const {

@@ -9,6 +9,8 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace botburrow {
 
@@ -30,8 +32,9 @@ class Scrubber {
   ~Scrubber();
   Scrubber(const Scrubber&) = delete;
 
-  /// Safe to repeat.
-  void add(const Secret& secret);
+  /// Safe to repeat. Many are added at once: each call copies all that is known.
+  void add(const std::vector<Secret>& secrets);
+  void add(Secret secret) { add(std::vector{std::move(secret)}); }
 
   /// The text without them. One pass, whatever the text and however many secrets.
   std::string scrub(std::string text) const;

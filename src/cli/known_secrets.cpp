@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace botburrow::cli {
 namespace {
@@ -32,47 +35,54 @@ std::string percent_decoded(std::string_view text) {
   return out;
 }
 
-void learn_setting(Scrubber& scrubber, const Settings& settings, const SettingReport& row) {
+std::optional<std::string_view> password_in(std::string_view url) {
+  const auto scheme = url.find("://");
+  if (scheme == std::string_view::npos) return std::nullopt;
+  auto authority = url.substr(scheme + 3);
+  authority = authority.substr(0, authority.find_first_of("/?#"));
+  const auto at = authority.rfind('@');
+  if (at == std::string_view::npos) return std::nullopt;
+  const auto user = authority.substr(0, at);
+  const auto colon = user.find(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  return user.substr(colon + 1);
+}
+
+/// The password of a URL, as it stands there and decoded.
+void add_password(std::vector<Secret>& secrets, std::string_view url) {
+  const auto password = password_in(url);
+  if (!password) return;
+  secrets.emplace_back(std::string(*password));
+  secrets.emplace_back(percent_decoded(*password));
+}
+
+void add_setting(std::vector<Secret>& secrets, const Settings& settings, const SettingReport& row) {
   if (row.spec->type == SettingType::json_map) {
     for (const auto& [name, value] : settings.secret_map(row.name))
-      scrubber.add(value);
-  } else {
-    const auto secret = settings.secret(row.name);
-    scrubber.add(secret);
-    learn_password_of_url(scrubber, secret.reveal());
+      secrets.push_back(value);
+    return;
   }
+  secrets.push_back(settings.secret(row.name));
+  add_password(secrets, settings.secret(row.name).reveal());
 }
 
 }  // namespace
 
-void learn_password_of_url(Scrubber& scrubber, std::string_view url) {
-  const auto scheme = url.find("://");
-  if (scheme == std::string_view::npos) return;
-  auto authority = url.substr(scheme + 3);
-  authority = authority.substr(0, authority.find_first_of("/?#"));
-  const auto at = authority.rfind('@');
-  if (at == std::string_view::npos) return;
-  const auto user = authority.substr(0, at);
-  const auto colon = user.find(':');
-  if (colon == std::string_view::npos) return;
-  const auto password = user.substr(colon + 1);
-  scrubber.add(Secret(std::string(password)));
-  scrubber.add(Secret(percent_decoded(password)));
-}
-
 void learn_secrets(Scrubber& scrubber, const Environment& environment, const Settings& settings) {
+  std::vector<Secret> secrets;
   for (const auto& row : settings.report()) {
     if (row.spec->name != row.name) continue;  // of a family, such as EXECUTOR_*_COMMAND
     if (row.spec->secret)
-      learn_setting(scrubber, settings, row);
+      add_setting(secrets, settings, row);
     else if (settings.is_set(row.name))
-      learn_password_of_url(scrubber, settings.find_text(row.name).value_or(""));
+      add_password(secrets, settings.find_text(row.name).value_or(""));
   }
   for (const auto& [name, value] : environment.variables) {
     if (is_named_like_a_secret(name) && value.size() >= kUnknownBytesMin)
-      scrubber.add(Secret(value));
-    learn_password_of_url(scrubber, value);
+      secrets.emplace_back(value);
+    add_password(secrets, value);
   }
+  scrubber.add(secrets);
 }
 
 }  // namespace botburrow::cli

@@ -4,16 +4,11 @@
 #include "base/settings.hpp"
 #include "cli/environment.hpp"
 
-#include <string_view>
-
 namespace botburrow::cli {
 
 /// Tells the scrubber every secret that this process was started with: settings marked secret, the
 /// values of maps of keys, passwords in URLs, and variables that are named like one, whether or not
 /// this program reads them.
 void learn_secrets(Scrubber& scrubber, const Environment& environment, const Settings& settings);
-
-/// The password in `scheme://user:password@host`, as it stands there and decoded.
-void learn_password_of_url(Scrubber& scrubber, std::string_view url);
 
 }  // namespace botburrow::cli

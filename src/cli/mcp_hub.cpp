@@ -111,7 +111,8 @@ class HubTools {
     auto writer = std::make_shared<tools::HubWriter>(
         hub_.hub, state, ground_.clock,
         tools::HubWriter::Identity{.id = agent_, .name = agent_.str()},
-        tools::HubWriter::Rules{.grants = grants_}, [] { return true; }, journal_, ground_.log);
+        tools::HubWriter::Rules{.grants = grants_, .scrubber = ground_.environment.scrubber.get()},
+        [] { return true; }, journal_, ground_.log);
     writer->begin_work(WorkId(ground_.random.uuid4()));
     return writer;
   }

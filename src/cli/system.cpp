@@ -48,8 +48,8 @@ struct System::Impl {
         tasks(g.executor, [this](const std::string& name, std::exception_ptr failure) {
           log.error("task_failed", {{"task", name}, {"error", describe(failure)}});
         }) {
-    for (const auto& key : {running.owner_key, running.service_key, running.admin_key})
-      ground.environment.scrubber->add(key);
+    ground.environment.scrubber->add(
+        std::vector{running.owner_key, running.service_key, running.admin_key});
   }
 
   Ground with_service(const char* name) const {

@@ -111,6 +111,16 @@ TEST_F(ScrubberTest, LogLinesGoThroughIt) {
   EXPECT_THAT(text, HasSubstr(R"("text":"nothing")"));
 }
 
+TEST_F(ScrubberTest, LearnsManyAtOnce) {
+  std::vector<Secret> keys;
+  for (int number = 0; number < 1000; ++number)
+    keys.emplace_back("agent-key-" + std::to_string(number) + "-0123456789abcdef");
+  scrubber.add(keys);
+  scrubber.add(keys);
+  EXPECT_EQ(scrubber.scrub("k=agent-key-999-0123456789abcdef"), "k=" + kMark);
+  EXPECT_EQ(scrubber.scrub(kSecret), kMark);
+}
+
 TEST_F(ScrubberTest, LearnsWhileOthersUseIt) {
   std::jthread learner([&](std::stop_token stop) {
     for (int number = 0; !stop.stop_requested() && number < 200; ++number)
