@@ -52,6 +52,8 @@ class Fleet {
   void forgive();
   /// Whether every mention is answered and nothing waits or runs.
   bool settled();
+  /// What the Hub has taken so far.
+  std::vector<AcceptedWrite> accepted_writes() const;
   /// Whether the Hub has heard of every token spent.
   bool reported();
   Ledger ledger();
@@ -133,7 +135,6 @@ class Fleet {
                                       std::string idempotency_key = "");
   int answers_to(const Mention& mention);
   std::optional<std::set<std::string>> unread_posts(const std::string& agent);
-  std::vector<AcceptedWrite> accepted_writes() const;
   void read_mentions(Ledger& ledger);
   void read_census(Ledger& ledger);
   void read_leftovers(Ledger& ledger);
