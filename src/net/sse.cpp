@@ -71,7 +71,8 @@ void SseParser::take(std::string_view line, const OnEvent& on_event) {
   if (field == "event") {
     event_.event = value;
   } else if (field == "data") {
-    if (event_.data.size() + value.size() > event_bytes_max_) {
+    // The line end that joins it to what is there counts, too.
+    if (event_.data.size() + (has_data_ ? 1 : 0) + value.size() > event_bytes_max_) {
       throw Error(errc::protocol,
                   fmt::format("stream: an event of over {} bytes", event_bytes_max_),
                   Retry::after_backoff);

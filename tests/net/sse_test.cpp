@@ -59,6 +59,10 @@ TEST(Sse, AnOversizedEventIsAProtocolError) {
   const auto ignore = [](const SseEvent&) {};
   parser.feed("data: 0123456789\n", ignore);
   EXPECT_THROW(parser.feed("data: 0123456789\n", ignore), Error);
+  // What joins two lines is part of it.
+  SseParser full(16), over(16);
+  full.feed("data: 0123456789\ndata: 01234\n\n", ignore);
+  EXPECT_THROW(over.feed("data: 0123456789\ndata: 012345\n", ignore), Error);
   LineSplitter lines(4);
   EXPECT_THROW(lines.feed("12345", [](std::string_view) {}), Error);
 }
