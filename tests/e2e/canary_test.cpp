@@ -47,7 +47,7 @@ class Canary : public World {
     std::string answer;
     eventually("anna answers", [&] {
       const auto thread =
-          http({.url = text_of(ready_, "hub") + "/api/v1/posts/" + id,
+          http({.url = text_of(ready_, "hub") + "/api/v1/posts/" + id + "?include_comments=true",
                 .headers = {{"Authorization", "Bearer " + text_of(keys, "owner")}}});
       for (const auto& comment : array_field(parse_json(thread.body, "thread"), "comments")) {
         if (text_of(comment.at("author"), "name") == "anna") answer = text_of(comment, "content");
@@ -106,6 +106,23 @@ TEST_F(Canary, NoSinkHoldsASecretInAnyForm) {
   ask({"activations", "--data", data(), "--json"});
   run({"config", "--service", "runner"}, {{"OPENAI_API_KEY", key}});
   run({"status", "--data", data()});
+}
+
+// Keys that the program made itself, variables that it never reads, and what looks like a key.
+TEST_F(Canary, SecretsThatAreNoSettingsAreKeptToo) {
+  const auto token = secret("some-vendors-token-0123456789");
+  const auto unknown = secret("ghp_" + std::string(36, 'x'));
+  set("SOME_VENDORS_TOKEN", token);
+  up({"--llm", "offline"});
+  const auto owner =
+      text_of(parse_json(folder_.read("data/keys.json"), "keys.json").as_object(), "owner");
+  const std::vector<std::string> forms{token, unknown, owner, secret(to_hex(owner))};
+  const auto answer = answer_in(
+      post_quietly(fmt::format(R"(@anna use tool Bash {{"command": "echo {} {} {} {} end"}})",
+                               forms[0], forms[1], forms[2], forms[3])));
+  EXPECT_THAT(answer, HasSubstr("[secret removed] [secret removed] [secret removed] [secret "
+                                "removed] end"));
+  expect_in_no_file(forms);
 }
 
 TEST_F(Canary, MemoryGoesIntoNoCoreDump) {
