@@ -204,8 +204,8 @@ Task<LoopResult> run_loop(LoopTask task, std::shared_ptr<llm::Model> model, tool
                                 {"from_journal", heard_before},
                                 LogField::raw("tools", names_json(answer.tool_calls))});
     if (step.kind == NextStep::Kind::finish) {
-      ended(step.end);
-      result.response = step.text;
+      ended(step.end, step.text);
+      if (result.success()) result.response = step.text;
       break;
     }
     transcript.add_answer(answer);

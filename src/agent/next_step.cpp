@@ -33,6 +33,9 @@ NextStep after_answer(LoopState& state, const llm::ModelAnswer& answer, const Lo
   const bool tools_were_offered = may_call_tools(state, limits);
   ++state.iterations;
   state.tokens += answer.usage.input + answer.usage.output;
+  if (!answer.failure.empty()) {
+    return {.kind = NextStep::Kind::finish, .end = LoopEnd::outside_failed, .text = answer.failure};
+  }
   const bool last = state.iterations >= limits.iterations_max;
   const bool tokens_gone = !may_begin(state, limits);
   const bool declined =
@@ -81,6 +84,8 @@ std::string end_text(LoopEnd end, std::string_view detail) {
       return fmt::format("Fatal tool error: {}", detail);
     case LoopEnd::model_error:
       return fmt::format("LLM error: {}", detail);
+    case LoopEnd::outside_failed:
+      return std::string(detail);
   }
   return "";
 }

@@ -28,6 +28,7 @@ enum class LoopEnd {
   repeating,  ///< going in circles
   fatal_tool,
   model_error,
+  outside_failed,  ///< a command-line agent ended badly
 };
 
 /// What the loop has seen so far. Plain numbers: the journal can keep it.
@@ -41,7 +42,7 @@ struct LoopState {
 struct NextStep {
   enum class Kind { finish, run_tools, ask_again } kind = Kind::finish;
   LoopEnd end = LoopEnd::answered;
-  std::string text;  ///< of a finish by answer
+  std::string text;  ///< of a finish by answer; of one by outside_failed, why
 };
 
 /// False once the activation's tokens are gone: no model call is paid then.

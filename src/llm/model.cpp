@@ -189,6 +189,8 @@ json::value to_json_value(const ModelAnswer& answer) {
                    {"provider", answer.provider}, {"offline", answer.offline}};
   if (!answer.tool_calls.empty()) out["tool_calls"] = calls_to_json(answer.tool_calls);
   if (!answer.provider_blocks.empty()) out["provider_blocks"] = answer.provider_blocks;
+  if (answer.cost_usd) out["cost_usd"] = *answer.cost_usd;
+  if (!answer.failure.empty()) out["failure"] = answer.failure;
   return out;
 }
 
@@ -207,6 +209,8 @@ ModelAnswer answer_from_json(const json::value& value) {
   answer.model = string_field(value, "model").value_or("");
   answer.provider = string_field(value, "provider").value_or("");
   answer.offline = bool_field(value, "offline").value_or(false);
+  answer.cost_usd = number_field(value, "cost_usd");
+  answer.failure = string_field(value, "failure").value_or("");
   answer.provider_blocks = blocks_of(value);
   return answer;
 }

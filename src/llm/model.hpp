@@ -122,6 +122,11 @@ struct ModelAnswer {
   std::string model;     ///< the one that was asked for, whatever alias the vendor answers with
   std::string provider;  ///< `anthropic`, `openai`, `ollama`, `offline`, …
   bool offline = false;  ///< the offline model wrote this; costs nothing
+  /// What it cost in USD, where whoever answered says so; else the price table does.
+  std::optional<double> cost_usd;
+  /// Why there is no answer although it was paid for: a command-line agent ended badly. Empty for
+  /// every other answer.
+  std::string failure;
   json::array provider_blocks;
 };
 

@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace botburrow::llm {
@@ -143,6 +144,7 @@ double PriceTable::cost_usd(std::string_view provider, std::string_view model,
 }
 
 double PriceTable::cost_usd(const ModelAnswer& answer) const {
+  if (answer.cost_usd) return rounded(std::max(0.0, *answer.cost_usd), 6);
   return answer.offline ? 0 : cost_usd(answer.provider, answer.model, answer.usage);
 }
 

@@ -41,6 +41,17 @@ TEST(NextStep, EmptyTextIsAnAnswerToo) {
   EXPECT_EQ(after_answer(state, text(""), kTen).end, LoopEnd::answered);
 }
 
+TEST(NextStep, AFailureEndsItInItsOwnWords) {
+  LoopState state;
+  auto failed = text("half an answer");
+  failed.failure = "it ended with exit code 3";
+  const auto step = after_answer(state, failed, kTen);
+  EXPECT_EQ(step.kind, Kind::finish);
+  EXPECT_EQ(step.end, LoopEnd::outside_failed);
+  EXPECT_EQ(end_text(step.end, step.text), "it ended with exit code 3");
+  EXPECT_EQ(state.tokens, 15) << "it was paid for";
+}
+
 TEST(NextStep, CallsAreRun) {
   LoopState state;
   EXPECT_EQ(after_answer(state, calls(), kTen).kind, Kind::run_tools);

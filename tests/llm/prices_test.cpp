@@ -27,6 +27,10 @@ TEST(Prices, AreThoseOfTheTableAndUnknownModelsHaveTheDefault) {
   EXPECT_EQ(
       table.cost_usd({.usage = million, .model = "gpt-4o", .provider = "openai", .offline = true}),
       0);
+  // Whoever says what it cost knows best.
+  EXPECT_EQ(table.cost_usd(
+                {.usage = million, .model = "gpt-4o", .provider = "openai", .cost_usd = 0.125}),
+            0.125);
 }
 
 TEST(Prices, AreRoundedToSixDecimalsAndEstimatesToFour) {

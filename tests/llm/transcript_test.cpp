@@ -99,11 +99,15 @@ TEST(ModelJson, MessagesAndAnswersComeBackEqual) {
                      .model = "m",
                      .provider = "p",
                      .offline = true,
+                     .cost_usd = 0.25,
+                     .failure = "exit code 3",
                      .provider_blocks = {1}};
   const auto again = answer_from_json(parsed(shown(answer)));
   EXPECT_EQ(shown(again), shown(answer));
   EXPECT_EQ(again.usage, answer.usage);
   EXPECT_EQ(again.stop, StopReason::pause);
+  EXPECT_EQ(again.cost_usd, 0.25);
+  EXPECT_EQ(again.failure, "exit code 3");
   EXPECT_THROW(message_from_json(parsed(R"({"role":"king"})")), Error);
   EXPECT_THROW(answer_from_json(parsed(R"({"text":"x"})")), Error);
 }
