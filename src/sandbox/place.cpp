@@ -8,6 +8,8 @@
 #include <boost/asio/this_coro.hpp>
 #include <fmt/format.h>
 
+#include <atomic>
+
 namespace botburrow::sandbox {
 namespace {
 
@@ -131,6 +133,8 @@ Task<std::shared_ptr<Sandbox>> Place::start(const HeldFolder* home, Extra extra)
         route != sandboxes_.egress().models.end())
       options.models.insert(*route);
   }
+  for (auto& route : extra.routes)
+    options.models.insert(std::move(route));
   proxies_.push_back(std::make_unique<EgressProxy>(
       co_await boost::asio::this_coro::executor, std::move(bridge.ours), std::move(options),
       sandboxes_.egress().http, log_, sandboxes_.metrics()));
@@ -170,7 +174,37 @@ Task<std::shared_ptr<Sandbox>> Place::extra_sandbox(Extra extra) {
                owner = sandboxes_.owner()] { return HeldFolder::make(root, name, owner); };
   const auto home = std::make_shared<HeldFolder>(co_await pool().run(std::move(make)));
   homes_.push_back(home);
-  co_return co_await start(home.get(), std::move(extra));
+  const auto home_files = std::move(extra.home_files);
+  auto started = co_await start(home.get(), std::move(extra));
+  if (home_files) co_await fill_home(home, home_files(*started));
+  co_return started;
+}
+
+Task<> Place::fill_home(std::shared_ptr<HeldFolder> home,
+                        std::map<std::string, std::string> texts) {
+  const auto fault = co_await pool().run([home, texts = std::move(texts),
+                                          owner = sandboxes_.owner(),
+                                          quota = sandboxes_.settings().quota_bytes] {
+    WorkspaceFiles files(home->fd(), owner, quota);
+    const std::atomic<bool> stopped{false};
+    for (const auto& [path, text] : texts) {
+      if (!files.write(path, text, {.deadline = Deadline::in(kMeasureTime), .stopped = stopped}))
+        return path;
+    }
+    return std::string();
+  });
+  if (!fault.empty())
+    throw Error(errc::io, fmt::format("{} cannot be written into the home of a sandbox", fault));
+}
+
+Task<std::string> Place::workspace_inside() {
+  co_await files();
+  const auto report = co_await sandboxes_.tier();
+  co_return report.tier == Tier::bwrap ? std::string(kWorkspaceInside) : workspace_->path();
+}
+
+std::optional<LocatedProgram> Place::locate(const std::string& name) const {
+  return locate_program(name, sandboxes_.settings().path, sandboxes_.settings().read_only);
 }
 
 Task<std::unique_ptr<net::Process>> Place::start_program(Extra extra, CommandOf command,

@@ -4,11 +4,13 @@
 #include "base/stop.hpp"
 #include "base/task.hpp"
 #include "sandbox/egress_proxy.hpp"
+#include "sandbox/program.hpp"
 #include "sandbox/sandbox.hpp"
 #include "sandbox/sandboxes.hpp"
 #include "sandbox/workspace_files.hpp"
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,6 +43,12 @@ class Place {
   Task<std::shared_ptr<WorkspaceFiles>> files();
   BlockingPool& pool() { return sandboxes_.pool(); }
 
+  /// Where programs see the workspace, which is made if need be. Throws Error{io}.
+  Task<std::string> workspace_inside();
+
+  /// A program that an extra sandbox can run; nothing where it is not there. Touches the disk.
+  std::optional<LocatedProgram> locate(const std::string& name) const;
+
   /// The sandbox of this activation's commands; another one if it ended under us, a few times.
   /// Throws Error{io, limit}.
   Task<std::shared_ptr<Sandbox>> sandbox();
@@ -53,8 +61,12 @@ class Place {
     NetworkPolicy network;
     /// Providers that it reaches at http://127.0.0.1:3128/_/llm/<provider>, without their keys.
     std::vector<std::string> models;
+    /// The same for routes of its own, by the name in the path.
+    std::map<std::string, ModelRoute> routes;
     /// What the runner serves it at http://127.0.0.1:3128/_/...; may be empty.
     std::function<Task<LocalAnswer>(LocalRequest)> local;
+    /// What its home holds when it starts: text by the path below it. May be empty.
+    std::function<std::map<std::string, std::string>(const Sandbox&)> home_files;
   };
   Task<std::shared_ptr<Sandbox>> extra_sandbox(Extra extra);
 
@@ -84,6 +96,7 @@ class Place {
   Task<> make_workspace();
   Task<> replace_sandbox();
   Task<std::shared_ptr<Sandbox>> start(const HeldFolder* home, Extra extra);
+  Task<> fill_home(std::shared_ptr<HeldFolder> home, std::map<std::string, std::string> files);
   Task<> remove(std::shared_ptr<HeldFolder> folder);
 
   Sandboxes& sandboxes_;

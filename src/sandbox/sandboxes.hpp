@@ -27,6 +27,8 @@ struct SandboxSettings {
   SandboxLimits limits;                                ///< SANDBOX_MEMORY, SANDBOX_CPU
   Backend backend = Backend::automatic;                ///< SANDBOX_BACKEND
   std::vector<std::string> private_allow;              ///< EGRESS_PRIVATE_ALLOW
+  std::string path = "/usr/local/bin:/usr/bin:/bin";   ///< where programs are looked for
+  std::vector<std::string> read_only;                  ///< SANDBOX_READ_ONLY
 };
 
 /// What proxies of sandboxes work with. All of it outlives them.

@@ -20,8 +20,9 @@ using namespace std::chrono_literals;
 /// A runner's sandboxes on a root of their own, and one activation's place in it.
 class SandboxWorld {
  public:
-  explicit SandboxWorld(SandboxSettings changed = {})
-      : settings([&] {
+  /// `models`: proxies can pass requests on.
+  explicit SandboxWorld(SandboxSettings changed = {}, bool models = false)
+      : with_models(models), settings([&] {
           changed.workspace_root = root.path();
           return changed;
         }()) {}
@@ -53,8 +54,10 @@ class SandboxWorld {
   TemporaryRoot root;
   boost::asio::io_context ioc;
   Metrics metrics;
+  net::HttpClient http{ioc.get_executor(), {}};
+  bool with_models;
   SandboxSettings settings;
-  Sandboxes sandboxes{settings, Log::none(), metrics};
+  Sandboxes sandboxes{settings, Log::none(), metrics, {.http = with_models ? &http : nullptr}};
   Place place{sandboxes, "place-1", Log::none()};
 };
 

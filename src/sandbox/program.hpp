@@ -1,0 +1,22 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace botburrow::sandbox {
+
+/// A program of this machine, and what a sandbox must show beside the system for it to run.
+struct LocatedProgram {
+  std::string path;  ///< absolute, the same inside
+  std::vector<std::string> read_only;
+};
+
+/// Finds a program by an absolute path, or by its name in `path`; nothing where it is not there. A
+/// program that is no part of the system is shown alone, by the file that links lead to (one of
+/// Node's packages with the `node_modules` it lies in); what else it needs stands in `folders`,
+/// which are shown too.
+std::optional<LocatedProgram> locate_program(const std::string& name, const std::string& path,
+                                             const std::vector<std::string>& folders);
+
+}  // namespace botburrow::sandbox
