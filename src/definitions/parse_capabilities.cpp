@@ -41,7 +41,8 @@ class CapabilityReader : SectionReader {
         "hub:read",       "hub:write",       "github:read",      "github:write",
         "github:actions", "github:admin",    "brave:search",     "postgres:read",
         "postgres:write", "filesystem:read", "filesystem:write", "kubernetes:read",
-        "arxiv:read",     "arxiv:search",    "kubernetes:write", "replicate:generate"};
+        "arxiv:read",     "arxiv:search",    "kubernetes:write", "replicate:generate",
+        "desk:use"};
     const auto items = section.texts("grants");
     for (const TextItem& item : items) {
       if (const auto fault = grant_fault(item.text)) {
@@ -65,7 +66,7 @@ class CapabilityReader : SectionReader {
   static bool has_known_service(std::string_view grant) {
     static const std::vector<std::string> kServices{"hub",      "github",     "brave", "filesystem",
                                                     "postgres", "kubernetes", "arxiv", "replicate",
-                                                    "http",     "aws"};
+                                                    "http",     "aws",        "desk"};
     return std::ranges::find(kServices, grant.substr(0, grant.find(':'))) != kServices.end();
   }
 
@@ -186,7 +187,8 @@ class CapabilityReader : SectionReader {
 }  // namespace
 
 const std::vector<std::string>& built_in_mcp_servers() {
-  static const std::vector<std::string> kNames{"github", "brave", "filesystem", "postgres", "hub"};
+  static const std::vector<std::string> kNames{"github",   "brave", "filesystem",
+                                               "postgres", "hub",   "desk"};
   return kNames;
 }
 

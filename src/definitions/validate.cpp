@@ -66,7 +66,8 @@ const std::vector<BuiltInServer>& server_grants() {
       {"brave", {"brave:search"}},
       {"filesystem", {"filesystem:read", "filesystem:write"}},
       {"postgres", {"postgres:read", "postgres:write"}},
-      {"hub", {"hub:read", "hub:write"}}};
+      {"hub", {"hub:read", "hub:write"}},
+      {"desk", {"desk:use"}}};
   return kServers;
 }
 

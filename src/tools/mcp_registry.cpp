@@ -243,6 +243,12 @@ McpRegistry McpRegistry::built_in() {
   auto postgres = process("postgres", {"mcp-server-postgres"});
   postgres.credential = McpCredential{.from = "POSTGRES_URL", .variable = "DATABASE_URL"};
   registry.set(std::move(postgres));
+
+  // Ours: there wherever this program is.
+  auto desk = process("desk", {"botburrow", "mcp", "desk"});
+  desk.read_grant = desk.write_grant = "desk:use";
+  desk.read_tools = desk.idempotent_tools = {"*"};
+  registry.set(std::move(desk));
   return registry;
 }
 

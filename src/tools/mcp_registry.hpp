@@ -44,7 +44,8 @@ struct McpEntry {
 /// The operator's word on servers. No agent repository can change it.
 class McpRegistry {
  public:
-  /// github, brave, filesystem, postgres: programs that the image or the operator provides.
+  /// github, brave, filesystem, postgres: programs that the image or the operator provides; and
+  /// desk, which is this program.
   static McpRegistry built_in();
 
   const McpEntry* find(std::string_view name) const;

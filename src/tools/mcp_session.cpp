@@ -76,21 +76,21 @@ Task<> McpSession::start_one(McpServer& server, Deadline deadline, std::string& 
 }
 
 void McpSession::offer(McpServer& server, Toolbox& toolbox) {
-  std::size_t withheld = 0, bytes = 0, too_many = 0;
+  const auto before = toolbox.specs().size();
+  std::size_t bytes = 0, too_many = 0;
   for (const auto& tool : server.tools()) {
-    if (!agent_.grants.holds(server.entry().grant_for(tool.name))) {
-      ++withheld;
-      continue;
-    }
-    auto offered =
+    const auto& grant = server.entry().grant_for(tool.name);
+    auto made =
         std::make_unique<McpTool>(names_.add(server.entry().name, tool.name), tool, server, calls_);
-    const auto& spec = offered->spec();
-    bytes += spec.name.size() + spec.description.size() + to_json(spec.input_schema).size();
-    if (bytes > kOfferedBytesMax) {
+    const auto& spec = made->spec();
+    const bool shown = agent_.grants.holds(grant);
+    if (shown)
+      bytes += spec.name.size() + spec.description.size() + to_json(spec.input_schema).size();
+    if (shown && bytes > kOfferedBytesMax) {
       ++too_many;
       continue;
     }
-    toolbox.add(std::move(offered));
+    toolbox.offer(std::move(made), grant);
   }
   if (too_many > 0) {
     log_.warning("mcp_tools_not_offered",
@@ -100,9 +100,10 @@ void McpSession::offer(McpServer& server, Toolbox& toolbox) {
                                       "model would carry; those at the end are left out",
                                       kOfferedBytesMax)}});
   }
+  const auto offered = toolbox.specs().size() - before;
   log_.debug("mcp_tools_discovered", {{"server", server.entry().name},
-                                      {"offered", server.tools().size() - withheld - too_many},
-                                      {"not_granted", withheld}});
+                                      {"offered", offered},
+                                      {"not_granted", server.tools().size() - offered - too_many}});
 }
 
 // At once: each takes some tenths of a second.

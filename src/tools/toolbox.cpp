@@ -128,6 +128,12 @@ void Toolbox::offer(std::vector<std::unique_ptr<Tool>> tools) {
   }
 }
 
+void Toolbox::offer(std::unique_ptr<Tool> tool, const std::string& grant) {
+  const auto& name = tool->spec().name;
+  grants_.add(name, grant);
+  if (!grants_.missing(name)) add(std::move(tool));
+}
+
 // Not in the box: for want of a grant, or because there is no such thing.
 ToolOutput Toolbox::absent(const std::string& name) {
   const auto missing = grants_.missing(name);

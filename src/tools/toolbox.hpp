@@ -36,6 +36,8 @@ class Toolbox {
   /// Adds those that the grant table allows. The others are not shown to the model; a call of one
   /// is refused with what is missing.
   void offer(std::vector<std::unique_ptr<Tool>> tools);
+  /// The same for a tool of a server, which needs this grant.
+  void offer(std::unique_ptr<Tool> tool, const std::string& grant);
   const std::vector<llm::ToolSpec>& specs() const { return specs_; }
 
   /// Never throws for what a model or a tool did wrong; the answer says it in the tool's words.

