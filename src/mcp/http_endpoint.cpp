@@ -73,6 +73,39 @@ class Endpoint {
     co_await serve_message(request, *std::move(read.message), out);
   }
 
+  Task<ServerResponse> answer(ServerRequest request) const {
+    if (request.method != "POST") {
+      auto refusal = ServerResponse::problem(405, "method_not_allowed", "only POST is answered");
+      co_return refusal;
+    }
+    if (is_batch(request.body)) {
+      auto messages = read_messages(request.body);
+      if (auto refusal = refuse_batch(request, messages)) co_return *std::move(refusal);
+      co_return co_await serve_batch(std::move(messages));
+    }
+    auto read = read_message(request.body);
+    if (!read.message) co_return ServerResponse::json(400, rules_.refuse(read));
+    auto verdict = judge_headers(request, *read.message, rules_);
+    if (verdict.refusal) co_return *std::move(verdict.refusal);
+    auto step = rules_.step(*read.message, verdict.modern);
+    switch (step.kind) {
+      case ServerStep::Kind::nothing:
+      case ServerStep::Kind::cancel:
+        break;
+      case ServerStep::Kind::answer:
+        co_return ServerResponse::json(status_of(step), std::move(step.reply));
+      case ServerStep::Kind::subscribe:
+        co_return ServerResponse::text(200, event_text(step.reply), "text/event-stream");
+      case ServerStep::Kind::call: {
+        NoProgress progress;
+        co_return ServerResponse::json(200, co_await run_call(rules_, std::move(read.message->id),
+                                                              std::move(step), progress, log_));
+      }
+    }
+    ServerResponse accepted{.status = 202};
+    co_return accepted;
+  }
+
  private:
   Task<> serve_message(const ServerRequest& request, Message message,
                        net::ResponseStream& out) const {
@@ -137,6 +170,12 @@ class Endpoint {
 };
 
 }  // namespace
+
+Task<net::ServerResponse> answer_post(const ServerRules& rules, net::ServerRequest request,
+                                      Log log) {
+  const Endpoint endpoint(rules, {}, std::move(log));
+  co_return co_await endpoint.answer(std::move(request));
+}
 
 void add_endpoint(net::HttpServer& http, std::string path, const ServerRules& rules,
                   HttpAccess access, Log log) {

@@ -14,4 +14,9 @@ namespace botburrow::mcp {
 void add_endpoint(net::HttpServer& http, std::string path, const ServerRules& rules,
                   HttpAccess access, Log log);
 
+/// The same for one POST that came another way, as one document: a client hears of no progress, and
+/// a subscription ends at once. Whoever may reach it, may call.
+Task<net::ServerResponse> answer_post(const ServerRules& rules, net::ServerRequest request,
+                                      Log log);
+
 }  // namespace botburrow::mcp
