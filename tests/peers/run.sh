@@ -42,6 +42,8 @@ rm -rf "$results"
 mkdir -p "$results"
 
 run servers-over-stdio "$tests/test_mcp" '--gtest_filter=McpPeers.*'
+run servers-in-sandboxes "$tests/test_tools" '--gtest_filter=NpmServerTest.*'
+run command-line-agents "$tests/test_executors" '--gtest_filter=ExecutorPeers.*'
 
 # Our server, as long as the suites ask it.
 "$tests/bb_mcp_conformance_server" 127.0.0.1 0 >"$results/url" &
