@@ -88,6 +88,14 @@ class CountWrites {
   Tally& tally_;
 };
 
+Task<> put_away(tools::McpSession* servers, sandbox::Place* place) {
+  const auto close = [place]() -> Task<> {
+    if (place) co_await place->close();
+  };
+  if (!servers) co_return co_await close();
+  co_await with_cleanup<void>(servers->stop(), close);
+}
+
 }  // namespace
 
 Activation::Activation(ActivationServices services, const ActivationSettings& settings,
@@ -178,6 +186,7 @@ Task<std::optional<Ending>> Activation::refuse_by_budget(Deadline deadline) {
     log_.warning("budget_warning", {{"reason", budget_line(*budget)}});
   }
   budget_line_ = budget_line(*budget);
+  budget_left_usd_ = budget_left_usd(*budget);
   co_return std::nullopt;
 }
 
@@ -216,7 +225,8 @@ void Activation::fill_toolbox(tools::Toolbox& toolbox, tools::HubWriter& writer,
                               sandbox::Place* place,
                               const definitions::AgentDefinition& definition) {
   toolbox.offer(tools::make_hub_tools(services_.hub, writer, claim_.item.agent_id));
-  if (place) {
+  // A program beside us brings hands of its own.
+  if (place && definition.runs_in_loop()) {
     toolbox.offer(tools::make_core_tools(*place, definition.capabilities.shell, settings_.tools));
   }
 }
@@ -227,6 +237,7 @@ Task<Ending> Activation::work(Deadline deadline) {
   const auto definition = entry.definition;
   tally_.model = definition->brain.model;
   tally_.provider = definition->brain.provider;
+  if (!definition->runs_in_loop()) tally_.tool_type = definition->type_name;
   if (auto refused = co_await refuse_by_status(deadline)) co_return *refused;
   if (auto refused = co_await refuse_by_budget(deadline)) co_return *refused;
 
@@ -252,37 +263,45 @@ Task<Ending> Activation::work(Deadline deadline) {
                          settings_.tools.output_bytes_max);
   toolbox.scrub_with(services_.scrubber);
   fill_toolbox(toolbox, writer, place ? &*place : nullptr, *definition);
-  const auto mcp = mcp_session(*definition, grants, writer);
+  std::unique_ptr<tools::SandboxLauncher> launcher;
+  if (place) launcher = std::make_unique<tools::SandboxLauncher>(*place, deadline);
+  const auto mcp =
+      mcp_session(*definition, grants, writer, launcher.get(), place ? &*place : nullptr);
   RunContext context{.services = services_,
                      .settings = settings_,
                      .claim = claim_,
                      .definition = definition,
                      .grants = grants,
                      .budget_line = budget_line_,
+                     .budget_left_usd = budget_left_usd_,
                      .writer = writer,
                      .toolbox = toolbox,
                      .journal = journal_,
                      .tally = tally_,
                      .deadline = deadline,
                      .log = log_,
-                     .mcp = mcp.get()};
+                     .mcp = mcp.get(),
+                     .place = place ? &*place : nullptr};
   auto run = claim_.item.task_type == queue::TaskType::discovery ? run_discovery(context)
                                                                  : run_inbox(context);
-  if (!mcp && !place) co_return co_await std::move(run);
-  co_return co_await with_cleanup<Ending>(std::move(run), [&mcp, &place] -> Task<> {
-    // Servers end before the place that they work in.
-    if (mcp) co_await mcp->stop();
-    if (place) co_await place->close();
-  });
+  co_return co_await with_cleanup(std::move(run),
+                                  [servers = mcp.get(), place = place ? &*place : nullptr] {
+                                    return put_away(servers, place);
+                                  });
 }
 
 std::unique_ptr<tools::McpSession> Activation::mcp_session(
     const definitions::AgentDefinition& definition, const definitions::GrantSet& grants,
-    const tools::HubWriter& writer) {
+    const tools::HubWriter& writer, tools::SandboxLauncher* launcher, sandbox::Place* place) {
   const auto& servers = definition.capabilities.mcp_servers;
   if (!services_.mcp || servers.empty()) return nullptr;
+  tools::McpGround ground{.launcher = services_.mcp_launcher};
+  if (launcher && !ground.launcher) {
+    ground.launcher = launcher;
+    ground.workspace = [place] { return place->workspace_inside(); };
+  }
   return std::make_unique<tools::McpSession>(
-      *services_.mcp, tools::McpGround{.launcher = services_.mcp_launcher},
+      *services_.mcp, std::move(ground),
       tools::McpSession::Agent{.id = claim_.item.agent_id,
                                .name = definition.name,
                                .grants = grants,

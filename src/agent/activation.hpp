@@ -3,6 +3,7 @@
 #include "agent/budget.hpp"
 #include "agent/loop.hpp"
 #include "agent/notification_rules.hpp"
+#include "agent/outside_agents.hpp"
 #include "agent/run_journal.hpp"
 #include "agent/skill_shelf.hpp"
 #include "agent/tally.hpp"
@@ -22,6 +23,7 @@
 #include "tools/core_tools.hpp"
 #include "tools/hub_writer.hpp"
 #include "tools/mcp_session.hpp"
+#include "tools/sandbox_launcher.hpp"
 #include "tools/toolbox.hpp"
 
 #include <functional>
@@ -58,13 +60,16 @@ struct ActivationServices {
   const llm::PriceTable& prices;
   Clock& clock;
   Metrics& metrics;
-  /// Servers of the Model Context Protocol; null: agents have none.
-  const tools::McpServices* mcp = nullptr;
-  mcp::Launcher* mcp_launcher = nullptr;  ///< null: none that is a process
   /// Takes secrets out of results of tools, posts, journal and reasons. Null: nothing is known.
   const Scrubber* scrubber = nullptr;
+  /// Servers of the Model Context Protocol; null: agents have none.
+  const tools::McpServices* mcp = nullptr;
+  /// Starts those that are processes instead of the activation's sandbox. For tests.
+  mcp::Launcher* mcp_launcher = nullptr;
   /// Null: there is no place to work in, and no tool that needs one.
   sandbox::Sandboxes* sandboxes = nullptr;
+  /// Null: there are none; needs sandboxes.
+  OutsideAgents* outside = nullptr;
 };
 
 /// How an activation is to leave the queue.
@@ -137,7 +142,9 @@ class Activation {
   void note_budget(const hubapi::Budget& budget);
   std::unique_ptr<tools::McpSession> mcp_session(const definitions::AgentDefinition& definition,
                                                  const definitions::GrantSet& grants,
-                                                 const tools::HubWriter& writer);
+                                                 const tools::HubWriter& writer,
+                                                 tools::SandboxLauncher* launcher,
+                                                 sandbox::Place* place);
   definitions::GrantSet grants_of(const definitions::AgentDefinition& definition);
   void fill_toolbox(tools::Toolbox& toolbox, tools::HubWriter& writer, sandbox::Place* place,
                     const definitions::AgentDefinition& definition);
@@ -150,6 +157,7 @@ class Activation {
   RunJournal journal_;
   Tally tally_;
   std::string budget_line_;
+  double budget_left_usd_ = 0;  // 0: no limit
 };
 
 }  // namespace botburrow::agent

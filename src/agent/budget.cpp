@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace botburrow::agent {
@@ -24,6 +25,18 @@ std::optional<BudgetRefusal> budget_refusal(const hubapi::Budget& budget, queue:
                          .all_work = false};
   }
   return std::nullopt;
+}
+
+double budget_left_usd(const hubapi::Budget& budget) {
+  double left = 0;
+  const auto look_at = [&left](double used, double limit) {
+    if (limit <= 0) return;
+    const double rest = std::max(limit - used, 1e-6);
+    left = left > 0 ? std::min(left, rest) : rest;
+  };
+  look_at(budget.daily_used, budget.daily_limit);
+  look_at(budget.monthly_used, budget.monthly_limit);
+  return left;
 }
 
 std::string budget_line(const hubapi::Budget& budget) {

@@ -30,6 +30,9 @@ std::optional<BudgetRefusal> budget_refusal(const hubapi::Budget& budget, queue:
 /// The line of the prompt that tells an agent how much is left; empty without limits.
 std::string budget_line(const hubapi::Budget& budget);
 
+/// What is left of the tighter limit in USD, never quite nothing; 0 without limits.
+double budget_left_usd(const hubapi::Budget& budget);
+
 /// Takes the most a model call can cost from the local caps before it is made, and settles with
 /// what it did cost. A crash in between keeps the reservation: caps are never exceeded.
 class SpendingGuard {

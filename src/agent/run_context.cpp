@@ -3,7 +3,12 @@
 #include "agent/context.hpp"
 #include "agent/metrics.hpp"
 #include "base/error.hpp"
+#include "base/version.hpp"
 #include "definitions/skill.hpp"
+#include "tools/tool_server.hpp"
+
+#include <boost/asio/this_coro.hpp>
+#include <fmt/format.h>
 
 #include <algorithm>
 
@@ -81,6 +86,30 @@ class Spending {
   double unsettled_cost_ = 0;
 };
 
+Task<std::shared_ptr<tools::ToolServer>> serve_tools(RunContext& context) {
+  co_return std::make_shared<tools::ToolServer>(
+      co_await boost::asio::this_coro::executor, context.toolbox,
+      tools::ToolServer::Options{.version = std::string(version()),
+                                 .deadline = context.deadline,
+                                 .after_tool = [&context] { ++context.tally.tool_calls; }},
+      context.log);
+}
+
+Task<std::shared_ptr<llm::Model>> outside_model(RunContext& context,
+                                                std::shared_ptr<tools::ToolServer> served) {
+  auto* const outside = context.services.outside;
+  if (!outside || !context.place) {
+    throw Error(errc::model_unavailable,
+                fmt::format("Executor '{}' not available", context.definition->type_name));
+  }
+  co_return co_await outside->model_for({.definition = context.definition,
+                                         .place = *context.place,
+                                         .tools = std::move(served),
+                                         .turns_max = limits_of(context).iterations_max,
+                                         .budget_usd = context.budget_left_usd,
+                                         .log = context.log});
+}
+
 LoopResult model_missing(const RunContext& context, const Error& error) {
   log_model_error(context.log, context.definition->brain.provider, error);
   return {.end = LoopEnd::model_error,
@@ -127,9 +156,14 @@ Task<LoopResult> think(RunContext& context, std::vector<llm::Message> messages,
                        std::function<void(const llm::ModelAnswer&)> on_answer) {
   const auto& brain = context.definition->brain;
   if (context.mcp) co_await context.mcp->ensure_started(context.toolbox, context.deadline);
-  if (!context.model) {
+  std::shared_ptr<tools::ToolServer> served;
+  if (!context.definition->runs_in_loop()) served = co_await serve_tools(context);
+  if (!context.model || served) {
     try {
-      context.model = co_await context.services.models.model_for(brain_of(*context.definition));
+      if (served)
+        context.model = co_await outside_model(context, served);
+      else
+        context.model = co_await context.services.models.model_for(brain_of(*context.definition));
     } catch (const Error& error) {
       if (!is_dependency_fault(error.code())) throw;
       co_return model_missing(context, error);
@@ -155,6 +189,8 @@ Task<LoopResult> think(RunContext& context, std::vector<llm::Message> messages,
   } catch (const Error&) {
     failure = std::current_exception();
   }
+  // To the loop it was one more model that failed.
+  if (!failure && served) failure = served->failure();
   try {
     co_await spending.settle();
   } catch (const Error&) {

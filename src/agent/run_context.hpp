@@ -20,6 +20,7 @@ struct RunContext {
   std::shared_ptr<const definitions::AgentDefinition> definition;
   definitions::GrantSet grants;
   std::string budget_line;
+  double budget_left_usd = 0;  ///< 0: no limit
   tools::HubWriter& writer;
   tools::Toolbox& toolbox;
   RunJournal& journal;
@@ -28,6 +29,7 @@ struct RunContext {
   Log log;
   /// Null: none. Started by the first run: an agent that only skips needs no server.
   tools::McpSession* mcp = nullptr;
+  sandbox::Place* place = nullptr;  ///< null: none
   /// Null until the first run needs it: an agent that only skips needs no key.
   std::shared_ptr<llm::Model> model = nullptr;
 

@@ -74,11 +74,21 @@ std::string definition_name(const queue::AgentFacts& facts) {
   return facts.agent_id.str();
 }
 
+// A live runner says so in its heartbeat.
+static Task<bool> some_runner_has(queue::Heartbeats& heartbeats, std::string executor) {
+  const auto live = co_await heartbeats.live();
+  co_return std::ranges::any_of(live, [&](const auto& beat) {
+    return std::ranges::find(beat.executors, executor) != beat.executors.end();
+  });
+}
+
 Task<queue::OutsideFacts> ask_outside(WhyParts parts, queue::AgentFacts facts) {
   queue::OutsideFacts outside;
   co_await ask_hub_if_known(parts, facts, outside);
   if (const auto definition = co_await parts.find_definition(definition_name(facts))) {
-    if (!definition->runs_in_loop()) outside.missing_executor = definition->type_name;
+    const bool there = definition->runs_in_loop() ||
+                       co_await some_runner_has(parts.heartbeats, definition->type_name);
+    if (!there) outside.missing_executor = definition->type_name;
     outside.explores = definition->behavior.discovery.enabled;
   }
   co_await ask_runners(parts, facts, outside);

@@ -33,6 +33,8 @@ std::string encode(const Heartbeat& heartbeat) {
       .add("incarnation", heartbeat.incarnation)
       .add("sandbox", heartbeat.sandbox)
       .add("sandbox_reason", heartbeat.sandbox_reason)
+      .add_raw("executors",
+               to_json(json::array(heartbeat.executors.begin(), heartbeat.executors.end())))
       .done();
 }
 
@@ -53,6 +55,8 @@ std::optional<Heartbeat> decode_heartbeat(std::string_view text) {
                       .incarnation = string_field(*parsed, "incarnation").value_or(""),
                       .sandbox = string_field(*parsed, "sandbox").value_or(""),
                       .sandbox_reason = string_field(*parsed, "sandbox_reason").value_or("")};
+  for (const auto& name : array_field(*parsed, "executors"))
+    if (name.is_string()) heartbeat.executors.emplace_back(name.get_string());
   for (const auto known : {RunnerStatus::idle, RunnerStatus::busy, RunnerStatus::draining}) {
     if (name_of(known) == status) heartbeat.status = known;
   }

@@ -31,6 +31,8 @@ struct Heartbeat {
   std::string incarnation;     ///< random for each process start
   std::string sandbox;         ///< bwrap, landlock or none; empty: not known (yet)
   std::string sandbox_reason;  ///< why nothing better; empty for the best
+  /// Command-line agents that it can run, e.g. claude-code.
+  std::vector<std::string> executors;
 };
 std::string encode(const Heartbeat& heartbeat);
 std::optional<Heartbeat> decode_heartbeat(std::string_view text);

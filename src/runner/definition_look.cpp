@@ -8,19 +8,26 @@ namespace botburrow::runner {
 
 DefinitionLook::DefinitionLook(definitions::DefinitionCatalog& catalog,
                                definitions::RedisDefinitionCache& cache, Clock& clock,
-                               std::chrono::nanoseconds patience, Log log)
-    : catalog_(catalog), cache_(cache), clock_(clock), patience_(patience), log_(std::move(log)) {}
+                               agent::OutsideAgents* outside, std::chrono::nanoseconds patience,
+                               Log log)
+    : catalog_(catalog),
+      cache_(cache),
+      clock_(clock),
+      outside_(outside),
+      patience_(patience),
+      log_(std::move(log)) {}
 
 Task<> DefinitionLook::read(const queue::WorkItem& item, bool& runs_here) {
   try {
     const auto entry = co_await catalog_.get(item.agent_name);
     const auto& definition = *entry.definition;
     co_await cache_.store(entry.definition, clock_.now());
-    runs_here = definition.runs_in_loop();
+    if (definition.runs_in_loop()) co_return;
+    auto refusal = std::optional(fmt::format("Executor '{}' not available", definition.type_name));
+    if (outside_) refusal = co_await outside_->refusal(entry.definition);
+    runs_here = !refusal;
     if (runs_here) co_return;
-    log_.warning("executor_error",
-                 {{"agent_id", item.agent_id.str()},
-                  {"error", fmt::format("Executor '{}' not available", definition.type_name)}});
+    log_.warning("executor_error", {{"agent_id", item.agent_id.str()}, {"error", *refusal}});
   } catch (const Error&) {
   }
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "agent/outside_agents.hpp"
 #include "base/log.hpp"
 #include "base/stop.hpp"
 #include "base/task.hpp"
@@ -19,11 +20,12 @@ enum class DefinitionFound {
 };
 
 /// A look at an agent's definition before its work is begun. A file system that hangs holds up
-/// neither the slot nor a drain: another runner may see it.
+/// neither the slot nor a drain: another runner may see it. `outside` may be null.
 class DefinitionLook {
  public:
   DefinitionLook(definitions::DefinitionCatalog& catalog, definitions::RedisDefinitionCache& cache,
-                 Clock& clock, std::chrono::nanoseconds patience, Log log);
+                 Clock& clock, agent::OutsideAgents* outside, std::chrono::nanoseconds patience,
+                 Log log);
   /// A definition that cannot be had is the activation's to report: it runs here.
   Task<DefinitionFound> look(queue::WorkItem item, StopSource& stop);
 
@@ -33,6 +35,7 @@ class DefinitionLook {
   definitions::DefinitionCatalog& catalog_;
   definitions::RedisDefinitionCache& cache_;
   Clock& clock_;
+  agent::OutsideAgents* outside_;
   std::chrono::nanoseconds patience_;
   Log log_;
 };

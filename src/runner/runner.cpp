@@ -47,7 +47,7 @@ struct Runner::Impl {
         metrics_(metrics),
         keeper_(executor, options_.lease, parts_.queue, parts_.activation.clock, ticks_, log_),
         definition_look_(parts_.activation.catalog, parts_.cache, parts_.activation.clock,
-                         options_.definition_time, log_),
+                         parts_.activation.outside, options_.definition_time, log_),
         gate_(parts_.activation.hub, options_.hub_patience, parts_.activation.clock, parts_.random,
               log_),
         reports_(executor, parts_.queue, parts_.activation.hub, log_, options_.outbox_period),
@@ -327,6 +327,7 @@ struct Runner::Impl {
       beat.sandbox = sandbox::name_of(report.tier);
       if (report.tier != sandbox::Tier::bwrap) beat.sandbox_reason = report.reason;
     }
+    if (const auto* const outside = parts_.activation.outside) beat.executors = outside->kinds();
     return beat;
   }
 

@@ -130,5 +130,17 @@ TEST_F(SpendingTest, SettlementBelongsToTheDayOfItsReservation) {
   EXPECT_EQ(today().tokens, 0);
 }
 
+TEST(Budget, WhatIsLeftIsThatOfTheTighterLimit) {
+  EXPECT_EQ(budget_left_usd({}), 0);
+  EXPECT_DOUBLE_EQ(budget_left_usd({.daily_limit = 2, .daily_used = 0.5}), 1.5);
+  EXPECT_DOUBLE_EQ(
+      budget_left_usd(
+          {.daily_limit = 2, .daily_used = 0.5, .monthly_limit = 10, .monthly_used = 9}),
+      1);
+  // Nothing left is not the same as no limit.
+  EXPECT_GT(budget_left_usd({.daily_limit = 2, .daily_used = 3}), 0);
+  EXPECT_LT(budget_left_usd({.daily_limit = 2, .daily_used = 3}), 0.001);
+}
+
 }  // namespace
 }  // namespace botburrow::agent
