@@ -258,6 +258,9 @@ Rows sandbox_rows() {
        .origin = ""},
       {.name = "WORKSPACE_QUOTA_MB", .type = integer, .services = R, .default_value = "1024",
        .help = "Size of one workspace.", .min = 1, .max = 1048576},
+      {.name = "SANDBOX_READ_ONLY", .type = list, .services = R,
+       .help = "Folders beside the system's that MCP servers and command-line agents need, e.g. of "
+               "programs in /opt; shown read-only."},
       {.name = "TOOL_OUTPUT_LIMIT_KB", .type = integer, .services = R, .default_value = "64",
        .help = "Longest answer of a tool.", .min = 1, .max = 102400},
       {.name = "FILE_READ_LIMIT_KB", .type = integer, .services = R, .default_value = "1024",

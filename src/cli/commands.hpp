@@ -90,6 +90,7 @@ void add_verify(CLI::App& app, Context& context);
 void add_hub(CLI::App& app, Context& context);
 /// `mcp` with tools, call, approve and hub.
 void add_mcp(CLI::App& app, Context& context);
+void add_mcp_desk(CLI::App& mcp, Context& context);
 void add_mcp_approve(CLI::App& mcp, Context& context);
 void add_mcp_hub(CLI::App& mcp, Context& context);
 void add_config(CLI::App& app, Context& context);

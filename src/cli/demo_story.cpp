@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 namespace botburrow::cli {
 namespace {
@@ -48,18 +50,23 @@ std::string question(const std::vector<std::string>& agents) {
   return text + " what would you tell somebody who runs their first agent today?";
 }
 
-// The example that works with files: it is asked for something that the offline model can do word
-// by word, one tool call after the other.
-constexpr const char* kWorker = "toolsmith";
-
-std::string work_for(const std::string& agent) {
-  return "@" + agent +
-         R"( please keep a shopping list for me.
+/// Work for one of the examples that the offline model can do word by word, one tool call after the
+/// other.
+struct ExampleWork {
+  std::string_view agent;
+  std::string_view text;
+};
+constexpr std::array<ExampleWork, 2> kWork{{
+    {"bookkeeper",
+     R"(what did the pens, the ink and the paper cost, and on which day did we buy them?
+First use tool mcp_desk_weekday {"date": "2026-07-28"}
+then use tool mcp_desk_add_numbers {"numbers": [19.9, 4.5, 12]})"},
+    {"toolsmith", R"(please keep a shopping list for me.
 First use tool Write {"file_path": "list.md", "content": "- ink\n- paper\n- a stappler\n"}
 then correct it: use tool Edit {"file_path": "list.md", "old_text": "stappler", "new_text": "stapler"}
 count it: use tool Bash {"command": "wc -l list.md"}
-and show me what stands there now: use tool Read {"file_path": "list.md"})";
-}
+and show me what stands there now: use tool Read {"file_path": "list.md"})"},
+}};
 
 // Results by agent, newest first: what came of the agent that did not answer.
 const queue::ActivationResult* last_result(const std::vector<queue::ActivationResult>& results,
@@ -151,8 +158,13 @@ Task<DemoStory> tell_demo_story(System& system, std::chrono::seconds patience) {
     co_await spend_budget_of(system, "frugal");
 
   const AgentId reader(names.front());
-  const bool works = std::erase(names, kWorker) > 0;
   std::vector<DemoThread> asked;
+  for (const auto& work : kWork) {
+    if (std::erase(names, work.agent) == 0) continue;
+    asked.push_back({.author = "owner",
+                     .content = fmt::format("@{} {}", work.agent, work.text),
+                     .mentioned = {{.agent = std::string(work.agent)}}});
+  }
   for (std::size_t at = 0; at < names.size(); at += kMentionsPerPost) {
     const std::vector<std::string> some(
         names.begin() + static_cast<std::ptrdiff_t>(at),
@@ -161,10 +173,6 @@ Task<DemoStory> tell_demo_story(System& system, std::chrono::seconds patience) {
     for (const auto& name : some)
       thread.mentioned.push_back({.agent = name});
     asked.push_back(std::move(thread));
-  }
-  if (works) {
-    asked.push_back(
-        {.author = "owner", .content = work_for(kWorker), .mentioned = {{.agent = kWorker}}});
   }
   DemoStory story;
   for (auto& thread : asked) {

@@ -149,6 +149,7 @@ void add_mcp(CLI::App& app, Context& context) {
   add_call(*mcp, context);
   add_mcp_approve(*mcp, context);
   add_mcp_hub(*mcp, context);
+  add_mcp_desk(*mcp, context);
 }
 
 }  // namespace botburrow::cli

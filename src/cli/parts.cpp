@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 
 namespace botburrow::cli {
 namespace {
@@ -144,6 +145,13 @@ namespace {
 
 tools::McpRegistry mcp_registry(const Settings& settings) {
   auto registry = tools::load_mcp_registry(settings.text("MCP_SERVERS_FILE"));
+  // The built-in name of our own program means this very file.
+  if (auto desk = *registry.find("desk"); !desk.argv.empty() && desk.argv.front() == "botburrow") {
+    std::error_code error;
+    const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+    if (!error) desk.argv.front() = self.string();
+    registry.set(std::move(desk));
+  }
   const auto commands = settings.family("MCP_*_COMMAND");
   const auto entries = registry.entries();
   for (auto [name, entry] : entries) {
@@ -192,10 +200,12 @@ McpParts::McpParts(const Ground& g, net::Redis& redis, BlockingPool& pool, Metri
                  const bool ours =
                      spec && (spec->services & services_of_program(settings.program())) != 0;
                  if (ours && spec->secret) return settings.secret(name);
-                 return Secret(environment.variable(name).value_or(""));
+                 auto value = Secret(environment.variable(name).value_or(""));
+                 environment.scrubber->add(value);
+                 return value;
                }} {}
 
-sandbox::SandboxSettings sandbox_settings(const Settings& settings) {
+sandbox::SandboxSettings sandbox_settings(const Settings& settings, const std::string& path) {
   const auto backend = settings.text("SANDBOX_BACKEND");
   return {.workspace_root = settings.text("WORKSPACE_ROOT"),
           .quota_bytes = kilobytes(settings, "WORKSPACE_QUOTA_MB") * 1024,
@@ -204,7 +214,9 @@ sandbox::SandboxSettings sandbox_settings(const Settings& settings) {
           .backend = backend == "bwrap"      ? sandbox::Backend::bwrap
                      : backend == "landlock" ? sandbox::Backend::landlock
                                              : sandbox::Backend::automatic,
-          .private_allow = settings.list("EGRESS_PRIVATE_ALLOW")};
+          .private_allow = settings.list("EGRESS_PRIVATE_ALLOW"),
+          .path = path,
+          .read_only = settings.list("SANDBOX_READ_ONLY")};
 }
 
 std::map<std::string, sandbox::ModelRoute> model_routes(const Settings& settings) {

@@ -113,7 +113,6 @@ class McpParts {
   mcp::RedisTrust trust;
   tools::McpServices services;
 };
-
 /// Where command-line agents find their models, by the keys and base URLs of the settings: what the
 /// proxy of a sandbox puts in for them. A provider without a key has no route.
 std::map<std::string, sandbox::ModelRoute> model_routes(const Settings& settings);
@@ -126,7 +125,7 @@ agent::ActivationSettings activation_settings(const Settings& settings, const st
                                               const Log& log);
 
 /// Where the hands of agents work, by the settings.
-sandbox::SandboxSettings sandbox_settings(const Settings& settings);
+sandbox::SandboxSettings sandbox_settings(const Settings& settings, const std::string& path);
 
 /// Options for reading definitions by the settings.
 definitions::ParseOptions parse_options(const Settings& settings);

@@ -2,6 +2,7 @@
 #include "base/deadline.hpp"
 #include "base/error.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/program_agents.hpp"
 #include "cli/services.hpp"
 #include "coordinator/generation_check.hpp"
 #include "runner/reports.hpp"
@@ -28,6 +29,10 @@ runner::RunnerOptions options_of(const Ground& ground) {
           .metrics_per_agent = settings.boolean("METRICS_PER_AGENT")};
 }
 
+std::string path_of(const Ground& ground) {
+  return ground.environment.variable("PATH").value_or("/usr/local/bin:/usr/bin:/bin");
+}
+
 /// What a runner needs to run activations, with or without the service around it.
 struct ActivationParts {
   ActivationParts(const Ground& ground, const ServicePlace& place, const std::string& name,
@@ -38,13 +43,11 @@ struct ActivationParts {
                     queue.commands, metrics),
         models(ground, metrics),
         mcp(ground, queue.commands, definitions.pool, metrics),
-        sandboxes(sandbox_settings(ground.settings), ground.log, metrics,
+        sandboxes(sandbox_settings(ground.settings, path_of(ground)), ground.log, metrics,
                   {.http = &models.http, .models = model_routes(ground.settings)}),
+        outside(ground, sandboxes, path_of(ground)),
         skills(definitions.catalog),
-        settings(activation_settings(
-            ground.settings,
-            ground.environment.variable("PATH").value_or("/usr/local/bin:/usr/bin:/bin"),
-            ground.log)),
+        settings(activation_settings(ground.settings, path_of(ground), ground.log)),
         services{.hub = hub.hub,
                  .state = queue.state,
                  .journal = queue.journal,
@@ -54,11 +57,10 @@ struct ActivationParts {
                  .prices = models.prices,
                  .clock = ground.clock,
                  .metrics = metrics,
-                 .mcp = &mcp.services,
-                 // Servers that are processes run in a sandbox or not at all.
-                 .mcp_launcher = nullptr,
                  .scrubber = ground.environment.scrubber.get(),
-                 .sandboxes = &sandboxes} {}
+                 .mcp = &mcp.services,
+                 .sandboxes = &sandboxes,
+                 .outside = &outside} {}
 
   QueueParts queue;
   HubParts hub;
@@ -66,6 +68,7 @@ struct ActivationParts {
   ModelParts models;
   McpParts mcp;
   sandbox::Sandboxes sandboxes;
+  ProgramAgents outside;
   agent::SkillShelf skills;
   agent::ActivationSettings settings;
   agent::ActivationServices services;
@@ -140,6 +143,9 @@ std::string RunnerService::url() const {
 }
 DefinitionParts& RunnerService::definitions() {
   return impl_->parts.definitions;
+}
+agent::OutsideAgents& RunnerService::outside() {
+  return impl_->parts.outside;
 }
 const sandbox::TierReport* RunnerService::sandbox() const {
   const auto& known = impl_->parts.sandboxes.known_tier();
@@ -263,9 +269,10 @@ Task<OneActivation> claim_and_run(const Ground& ground, ActivationParts& parts, 
   const auto entry =
       co_await with_deadline(fmt::format("reading the definition of {}", agent), Deadline::in(30s),
                              parts.definitions.catalog.get(agent));
-  if (!entry.definition->runs_in_loop())
-    throw Error(errc::not_found,
-                fmt::format("Executor '{}' not available", entry.definition->type_name));
+  if (!entry.definition->runs_in_loop()) {
+    if (const auto refusal = co_await parts.outside.refusal(entry.definition))
+      throw Error(errc::not_found, *refusal);
+  }
   co_await ensure_generation(ground, parts);
   // The Hub's id may be another than the name.
   const auto known = co_await parts.hub.hub.agent(agent, Deadline::in(30s));

@@ -26,6 +26,7 @@ Task<int> list(OperatorTools& tools) {
                          {"version", r.version},
                          {"sandbox", r.sandbox},
                          {"sandbox_reason", r.sandbox_reason},
+                         {"executors", json::array(r.executors.begin(), r.executors.end())},
                          {"timestamp", to_rfc3339(r.timestamp)}});
     }
     tools.out.json({{"runners", std::move(runners)}});

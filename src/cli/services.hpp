@@ -91,6 +91,8 @@ class RunnerService {
   DefinitionParts& definitions();
   /// The operator's word on grants.
   const definitions::GrantPolicy& policy() const;
+  /// Agents that are programs of this machine.
+  agent::OutsideAgents& outside();
   /// What keeps programs in on this machine; null until the probe has ended.
   const sandbox::TierReport* sandbox() const;
 

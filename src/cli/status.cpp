@@ -97,6 +97,7 @@ json::value to_document(const SystemStatus& s) {
                        {"version", r.version},
                        {"sandbox", r.sandbox},
                        {"sandbox_reason", r.sandbox_reason},
+                       {"executors", json::array(r.executors.begin(), r.executors.end())},
                        {"timestamp", to_rfc3339(r.timestamp)}});
   }
   for (const auto& a : s.activations) {

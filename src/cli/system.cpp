@@ -181,9 +181,10 @@ struct System::Impl {
         agent.may_write =
             definitions::effective_grants(runner->policy(), name, definition.capabilities.grants)
                 .granted.holds("hub:write");
-        if (!definition.runs_in_loop())
-          agent.problem = fmt::format("waiting for an executor: '{}' is not available here",
-                                      definition.type_name);
+        if (!definition.runs_in_loop()) {
+          if (const auto refusal = co_await runner->outside().refusal(entry.definition))
+            agent.problem = fmt::format("waiting for an executor: {}", *refusal);
+        }
         if (entry.last_good)
           agent.problem =
               "its files are broken: the last good version is in use (botburrow validate)";

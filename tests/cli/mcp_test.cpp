@@ -78,6 +78,20 @@ TEST(McpCommand, SaysWhatIsWrong) {
   EXPECT_EQ(mcp({"tools", "http://127.0.0.1:1/mcp"}).exit_code, 69);
 }
 
+TEST(McpDeskCommand, CountsAndAdds) {
+  const std::string own = BOTBURROW_PROGRAM;
+  const auto call = [&](const char* tool, const char* arguments) {
+    return mcp({"call", tool, arguments, "--", own, "mcp", "desk"});
+  };
+  EXPECT_EQ(call("add_numbers", R"({"numbers":[19.9,4.5,12]})").out, "36.4\n");
+  EXPECT_EQ(call("count_words", R"({"text":"one two\nthree"})").out, "3 words in 2 lines\n");
+  EXPECT_EQ(call("weekday", R"({"date":"2026-07-28"})").out, "Tuesday\n");
+  const auto wrong = call("weekday", R"({"date":"2026-02-30"})");
+  EXPECT_EQ(wrong.exit_code, 1);
+  EXPECT_THAT(wrong.out, HasSubstr("expected a day"));
+  EXPECT_THAT(call("add_numbers", R"({"numbers":["x"]})").out, HasSubstr("numbers"));
+}
+
 TEST(McpHubCommand, ServesNobodyWithoutAnAgent) {
   const auto ran = mcp({"hub", "--hub-url", "http://127.0.0.1:1"});
   EXPECT_EQ(ran.exit_code, 78);

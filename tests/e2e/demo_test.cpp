@@ -59,6 +59,7 @@ TEST_F(Demo, EveryExampleAnswersOnceOrSaysWhyNot) {
   EXPECT_EQ(text_of(found.at("frugal"), "reason"), "Daily budget exceeded");
   EXPECT_THAT(text_of(found.at("night-owl"), "reason"), HasSubstr("respond_to_mentions"));
   EXPECT_EQ(text_of(found.at("toolsmith"), "outcome"), "answered");
+  EXPECT_EQ(text_of(found.at("bookkeeper"), "outcome"), "answered");
   EXPECT_THAT(ran.err, IsEmpty());
   EXPECT_THAT(folders_in(folder_.file("tmp")), IsEmpty()) << "a demo leaves nothing behind";
 }
@@ -67,6 +68,12 @@ TEST_F(Demo, OneAgentWritesEditsAndReadsAFile) {
   const auto ran = run({"demo", "--definitions", std::string(BOTBURROW_SOURCE_DIR) + "/examples"});
   ASSERT_EQ(ran.code, 0) << ran.err;
   EXPECT_THAT(ran.out, HasSubstr("Read answered:\n  - ink\n  - paper\n  - a stapler"));
+}
+
+TEST_F(Demo, OneAgentUsesAnMcpServer) {
+  const auto ran = run({"demo", "--definitions", std::string(BOTBURROW_SOURCE_DIR) + "/examples"});
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("mcp_desk_add_numbers answered:\n  36.4"));
 }
 
 // As in a container that lets nobody make namespaces.
@@ -79,6 +86,7 @@ TEST_F(Demo, WithoutBubblewrapItSaysSoAndGoesOn) {
   const auto story = run({"demo", "--json", "--definitions", examples}).json();
   EXPECT_NE(text_of(story.at("sandbox"), "tier"), "bwrap");
   EXPECT_EQ(text_of(mentions(story).at("toolsmith"), "outcome"), "answered");
+  EXPECT_EQ(text_of(mentions(story).at("bookkeeper"), "outcome"), "answered");
 }
 
 TEST_F(Demo, PrintsTheThreadForPeople) {
