@@ -4,6 +4,12 @@
 #include "base/time.hpp"
 #include "runner/supervisor.hpp"
 
+#include <boost/asio/error.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
 #include <fmt/format.h>
 
 #include <sys/resource.h>
@@ -158,25 +164,50 @@ Task<QueueLoad::ServerUse> QueueLoad::server_use() {
                       .used_memory = info_number(memory.str(), "used_memory")};
 }
 
+namespace {
+
+/// Tells when the last of some tasks has ended, however it ended.
+struct Countdown {
+  Countdown(int& left, boost::asio::steady_timer& all_ended) : left(left), all_ended(all_ended) {}
+  Countdown(const Countdown&) = delete;
+  ~Countdown() {
+    if (--left == 0) all_ended.cancel();
+  }
+  int& left;
+  boost::asio::steady_timer& all_ended;
+};
+
+}  // namespace
+
+// TaskGroup::join() waits whatever happens: a load that is out of time would run to its end.
 Task<> QueueLoad::together(int count, std::function<Task<>(int)> body) {
+  namespace asio = boost::asio;
   std::exception_ptr failure;
+  int left = count;
+  asio::steady_timer all_ended(executor_, asio::steady_timer::time_point::max());
   TaskGroup tasks(executor_, [&failure](const std::string&, std::exception_ptr why) {
     if (!failure) failure = std::move(why);
   });
-  for (int i = 0; i < count; ++i)
-    tasks.spawn("load", [&body, i] { return body(i); });
+  for (int i = 0; i < count; ++i) {
+    tasks.spawn("load", [&body, &left, &all_ended, i]() -> Task<> {
+      const Countdown ended(left, all_ended);
+      co_await body(i);
+    });
+  }
   std::exception_ptr cancelled;
   try {
-    co_await tasks.join();
+    boost::system::error_code ignored;
+    co_await all_ended.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
   } catch (...) {
     cancelled = std::current_exception();
   }
-  if (cancelled) {
-    co_await boost::asio::this_coro::throw_if_cancelled(false);
-    co_await shielded(tasks.stop());
-    co_await boost::asio::this_coro::throw_if_cancelled(true);
-    std::rethrow_exception(cancelled);
-  }
+  if (!cancelled && left > 0)
+    cancelled = std::make_exception_ptr(
+        boost::system::system_error(make_error_code(asio::error::operation_aborted)));
+  co_await asio::this_coro::throw_if_cancelled(false);
+  co_await shielded(cancelled ? tasks.stop() : tasks.join());
+  co_await asio::this_coro::throw_if_cancelled(true);
+  if (cancelled) std::rethrow_exception(cancelled);
   if (failure) std::rethrow_exception(failure);
 }
 
