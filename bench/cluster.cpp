@@ -198,6 +198,11 @@ Task<> Cluster::stop_coordinator() {
   coordinator_.reset();
 }
 
+Task<> Cluster::stop_runner() {
+  co_await runner_->kill();
+  runner_.reset();
+}
+
 Task<> Cluster::stop() {
   for (auto* service : {&runner_, &coordinator_, &hub_})
     if (*service) co_await (*service)->kill();

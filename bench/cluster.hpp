@@ -60,6 +60,7 @@ class Cluster {
   void start_coordinator();
   void start_runner();
   Task<> stop_coordinator();
+  Task<> stop_runner();
   /// SIGKILL to all of them, and the model's end.
   Task<> stop();
 

@@ -109,35 +109,35 @@ Task<> measure_up(boost::asio::io_context& ioc, FigureList& figures) {
   co_await up.kill();
 }
 
-// From exec to the moment at which Redis has the claim, for work that waits already.
-Task<double> start_to_claim(boost::asio::io_context& ioc, test::PrivateRedis& redis,
-                            std::string definitions) {
+// From exec to the moment at which Redis has the claim, for work that waits already. The Hub is
+// there: a runner asks it whether it takes its key before it claims anything.
+Task<double> start_to_claim(Cluster& cluster) {
+  auto& redis = cluster.redis();
   redis.flush();
   redis.ask({"SET", "work:generation", "bench:1"});
   redis.ask({"LPUSH", "work:queue:high",
-             R"({"agent_id": "meter", "agent_name": "meter", "task_type": "inbox"})"});
+             fmt::format(R"({{"agent_id": "{0}", "agent_name": "{0}", "task_type": "inbox"}})",
+                         cluster.agent(0))});
   const auto begun = BootClock::now();
-  Service runner(ioc, {"runner", "--metrics-port", "0", "--metrics-host", "127.0.0.1"},
-                 {"REDIS_URL=" + redis.url(), "HUB_URL=http://127.0.0.1:1", "HUB_API_KEY=none",
-                  "AGENT_DEFINITIONS_PATH=" + definitions});
+  cluster.start_runner();
   while (redis.ask({"GET", "work:fence"}).is_nil()) {
     if (ms_since(begun) > 20'000) throw Error(errc::timeout, "the runner claimed nothing");
     co_await sleep_for(200us);
   }
   const double took = ms_since(begun);
-  co_await runner.kill();
+  co_await cluster.stop_runner();
   co_return took;
 }
 
 Task<> measure_start(boost::asio::io_context& ioc, FigureList& figures) {
-  test::ScratchFolder folder;
-  test::PrivateRedis redis;
-  write_agent(folder.path(), "meter");
+  Cluster cluster(ioc, {.agents = 1, .slots = 1});
+  co_await cluster.start_hub();
   std::vector<double> took;
   for (int i = 0; i < kStarts; ++i)
-    took.push_back(co_await start_to_claim(ioc, redis, folder.path().string()));
+    took.push_back(co_await start_to_claim(cluster));
   figures.add("runner: start to first claim, p50", percentile(took, 0.5), "ms");
   figures.add("runner: start to first claim, worst of 15", percentile(took, 1), "ms");
+  co_await cluster.stop();
 }
 
 // Services apart: what each takes when idle, and a runner full of waiting activations.
@@ -165,10 +165,6 @@ Task<> measure_waiting(boost::asio::io_context& ioc, FigureList& figures) {
   figures.add("at one time on real connections", static_cast<double>(cluster.model().waiting_max()),
               "activations");
   add_memory(figures, "runner, 1,000 activations waiting", cluster.runner().pid());
-  if (const char* pause = std::getenv("BENCH_PAUSE")) {
-    std::fprintf(stderr, "runner pid %d\n", cluster.runner().pid());
-    co_await sleep_for(std::chrono::seconds(std::atoi(pause)));
-  }
   int answered = 0;
   const auto patience = Deadline::in(60s);
   for (const auto& id : posts) {
