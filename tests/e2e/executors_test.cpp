@@ -72,7 +72,7 @@ TEST_F(Executors, TheLastWordsOfACommandAreTheAnswer) {
 
 TEST_F(Executors, WhatACommandPostsItselfIsTheAnswerAndIsNotSaidTwice) {
   define_custom(
-      R"sh(body='{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"hub_post","arguments":{"content":"posted by itself","reply_to":"'"$(grep -o 'hub text [0-9a-f-]*' | head -1 | cut -c10-)"'"}}}'
+      R"sh(body='{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"hub_post","arguments":{"content":"posted by itself","reply_to":"'"$(grep -o 'hub text [0-9a-f-]\{36\}' | head -1 | cut -c10-)"'"}}}'
 exec 3<>/dev/tcp/127.0.0.1/3128
 printf 'POST /_/mcp/hub HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\nContent-Length: %d\r\n\r\n%s' "${#body}" "$body" >&3
 cat <&3 >&2; echo 'I posted it.')sh");
