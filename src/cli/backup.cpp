@@ -1,6 +1,5 @@
 // `backup FILE` and `restore FILE`: Redis and the Hub in one file, taken while they run.
 #include "hub/backup.hpp"
-#include "net/redis.hpp"
 
 #include "base/cleanup.hpp"
 #include "base/error.hpp"
@@ -14,6 +13,7 @@
 #include "cli/output.hpp"
 #include "cli/redis_process.hpp"
 #include "cli/service.hpp"
+#include "net/redis.hpp"
 #include "queue/backup.hpp"
 #include "queue/operator_view.hpp"
 

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "base/bell.hpp"
 #include "base/blocking_pool.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
 #include "base/task.hpp"
 #include "hub/auth.hpp"
-#include "base/bell.hpp"
 #include "hub/errors.hpp"
 #include "hub/events.hpp"
 #include "hub/fault_log.hpp"

@@ -2,7 +2,6 @@
 
 #include "base/deadline.hpp"
 #include "base/error.hpp"
-#include "net/pipe_write.hpp"
 
 #include <boost/asio/post.hpp>
 #include <fmt/format.h>
@@ -15,6 +14,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace botburrow::net {
 
@@ -95,32 +95,11 @@ Task<ExitStatus> ChildProcess::wait() {
 }
 
 Task<> ChildProcess::write_stdin(std::string bytes) {
-  const auto in = in_;
-  std::string_view left = bytes;
-  while (!left.empty()) {
-    if (!in || !in->is_open()) throw Error(errc::io, "stdin of the child is closed");
-    const auto put = write_pipe_now(in->native_handle(), left);
-    if (!put) throw Error(errc::io, fmt::format("writing to the child: {}", ::strerror(errno)));
-    left.remove_prefix(*put);
-    if (*put == 0) co_await in->async_wait(Descriptor::wait_write, asio::use_awaitable);
-  }
+  return write_pipe(in_, std::move(bytes), "child");
 }
 
 void ChildProcess::close_stdin() {
-  if (!in_) return;
-  boost::system::error_code ignored;
-  in_->close(ignored);
-  in_.reset();
-}
-
-Task<std::string> ChildProcess::read(Descriptor& from, std::size_t max) {
-  std::string bytes(max, '\0');
-  boost::system::error_code failure;
-  const auto got = co_await from.async_read_some(
-      asio::buffer(bytes), asio::redirect_error(asio::use_awaitable, failure));
-  if (failure && failure != asio::error::eof) throw boost::system::system_error(failure);
-  bytes.resize(got);
-  co_return bytes;
+  close_pipe(in_);
 }
 
 void ChildProcess::drain(Descriptor& from, OutputCapture& into) {

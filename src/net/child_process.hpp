@@ -1,6 +1,7 @@
 #pragma once
 
 #include "net/output_capture.hpp"
+#include "net/pipe_write.hpp"
 #include "net/spawn.hpp"
 #include "net/subprocess.hpp"
 
@@ -25,8 +26,8 @@ class ChildProcess final : public Process {
   Task<ExitStatus> wait() override;
   Task<> write_stdin(std::string bytes) override;
   void close_stdin() override;
-  Task<std::string> read_stdout(std::size_t max) override { return read(out_, max); }
-  Task<std::string> read_stderr(std::size_t max) override { return read(err_, max); }
+  Task<std::string> read_stdout(std::size_t max) override { return read_pipe(out_, max); }
+  Task<std::string> read_stderr(std::size_t max) override { return read_pipe(err_, max); }
   void signal_group(int signal) override;
   Task<ExitStatus> terminate(std::chrono::nanoseconds grace) override;
 
@@ -36,7 +37,6 @@ class ChildProcess final : public Process {
 
  private:
   using Descriptor = boost::asio::posix::stream_descriptor;
-  static Task<std::string> read(Descriptor& from, std::size_t max);
   static void drain(Descriptor& from, OutputCapture& into);
   bool look();  // notes the end of the child if it has ended
   void reap();
@@ -44,7 +44,7 @@ class ChildProcess final : public Process {
   boost::asio::any_io_executor executor_;
   int pid_;
   Descriptor pidfd_;
-  std::shared_ptr<Descriptor> in_;  // shared with a write under way
+  PipeEnd in_;
   Descriptor out_;
   Descriptor err_;
   std::optional<ExitStatus> status_;

@@ -2,10 +2,7 @@
 
 #include "base/deadline.hpp"
 #include "base/error.hpp"
-#include "net/pipe_write.hpp"
 
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
 #include <fcntl.h>
@@ -14,6 +11,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace botburrow::sandbox {
 
@@ -79,32 +77,11 @@ Task<net::ExitStatus> CellProcess::wait() {
 }
 
 Task<> CellProcess::write_stdin(std::string bytes) {
-  const auto in = in_;
-  std::string_view left = bytes;
-  while (!left.empty()) {
-    if (!in || !in->is_open()) throw Error(errc::io, "stdin of the program is closed");
-    const auto put = net::write_pipe_now(in->native_handle(), left);
-    if (!put) throw Error(errc::io, fmt::format("writing to the program: {}", ::strerror(errno)));
-    left.remove_prefix(*put);
-    if (*put == 0) co_await in->async_wait(Descriptor::wait_write, asio::use_awaitable);
-  }
+  return net::write_pipe(in_, std::move(bytes), "program");
 }
 
 void CellProcess::close_stdin() {
-  if (!in_) return;
-  boost::system::error_code ignored;
-  in_->close(ignored);
-  in_.reset();
-}
-
-Task<std::string> CellProcess::read(Descriptor& from, std::size_t max) {
-  std::string bytes(max, '\0');
-  boost::system::error_code failure;
-  const auto got = co_await from.async_read_some(
-      asio::buffer(bytes), asio::redirect_error(asio::use_awaitable, failure));
-  if (failure && failure != asio::error::eof) throw boost::system::system_error(failure);
-  bytes.resize(got);
-  co_return bytes;
+  net::close_pipe(in_);
 }
 
 void CellProcess::signal_group(int signal) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "net/pipe_write.hpp"
 #include "net/unique_fd.hpp"
 #include "sandbox/cell.hpp"
 
@@ -34,19 +35,18 @@ class CellProcess final : public SandboxedProcess {
   Task<net::ExitStatus> wait() override;
   Task<> write_stdin(std::string bytes) override;
   void close_stdin() override;
-  Task<std::string> read_stdout(std::size_t max) override { return read(out_, max); }
-  Task<std::string> read_stderr(std::size_t max) override { return read(err_, max); }
+  Task<std::string> read_stdout(std::size_t max) override { return net::read_pipe(out_, max); }
+  Task<std::string> read_stderr(std::size_t max) override { return net::read_pipe(err_, max); }
   void signal_group(int signal) override;
   Task<net::ExitStatus> terminate(std::chrono::nanoseconds grace) override;
   Cut cut() const override { return command_->cut; }
 
  private:
   using Descriptor = boost::asio::posix::stream_descriptor;
-  static Task<std::string> read(Descriptor& from, std::size_t max);
 
   Cell& cell_;
   std::shared_ptr<RunningCommand> command_;
-  std::shared_ptr<Descriptor> in_;  // shared with a write under way
+  net::PipeEnd in_;
   Descriptor out_;
   Descriptor err_;
 };

@@ -23,7 +23,7 @@ using testing::IsEmpty;
 const std::map<std::string, int> kFloors = {
     {"cli", 6},  // puts the parts together
     {"coordinator", 5}, {"runner", 5},      {"hub", 5},    {"assistant", 5},  // services
-    {"console", 5},                                                         // a page for people
+    {"console", 5},                                                           // a page for people
     {"agent", 4},       {"executors", 4},  // what an activation is
     {"tools", 3},                          // what an agent may do
     {"queue", 2},       {"definitions", 2}, {"hubapi", 2}, {"llm", 2},

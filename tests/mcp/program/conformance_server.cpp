@@ -82,12 +82,11 @@ std::vector<ServerTool> all_tools() {
        .handler = [](json::object, CallProgress& progress) { return with_progress(progress); }});
   // No tool of this framework can log to its client or ask it for something.
   tools.push_back(fixed("test_logging_tool", "Logs nothing", {text("Nothing was logged.")}));
-  tools.push_back({.name = "test_streaming_elicitation",
-                   .description = "Asks nothing on its stream",
-                   .input_schema = {{"type", "object"}},
-                   .handler = [](json::object, CallProgress& progress) {
-                     return with_progress(progress);
-                   }});
+  tools.push_back(
+      {.name = "test_streaming_elicitation",
+       .description = "Asks nothing on its stream",
+       .input_schema = {{"type", "object"}},
+       .handler = [](json::object, CallProgress& progress) { return with_progress(progress); }});
   tools.push_back({.name = "test_error_handling",
                    .description = "Fails",
                    .input_schema = {{"type", "object"}},
