@@ -43,8 +43,10 @@ std::vector<Mapping> read_mappings() {
                      .writable = rights[1] == 'w' || rights[3] != 'p'});
     } else if (!all.empty() && std::sscanf(line, "Rss: %zu", &kib) == 1) {
       all.back().resident_kib = kib;
-    } else if (!all.empty() && std::sscanf(line, "Anonymous: %zu", &kib) == 1) {
-      all.back().changed_kib = kib;
+    } else if (!all.empty() && (std::sscanf(line, "Anonymous: %zu", &kib) == 1 ||
+                                std::sscanf(line, "Swap: %zu", &kib) == 1)) {
+      // Changed pages that were swapped out are not resident, and would be lost all the same.
+      all.back().changed_kib += kib;
     }
   }
   std::fclose(file);
