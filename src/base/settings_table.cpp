@@ -232,8 +232,7 @@ Rows model_rows() {
       {.name = "LLM_MAX_RETRIES", .type = integer, .services = R, .default_value = "2",
        .help = "Tries after the first.", .min = 0, .max = 10},
       {.name = "EXECUTOR_*_COMMAND", .services = R,
-       .help = "Program of an executor, e.g. EXECUTOR_CLAUDE_CODE_COMMAND.",
-       .takes_effect = false},
+       .help = "Program of an executor, by path or name in PATH, e.g. EXECUTOR_CLAUDE_CODE_COMMAND."},
   };
 }
 

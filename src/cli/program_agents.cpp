@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 
 namespace botburrow::cli {
 namespace {
@@ -52,9 +53,23 @@ ProgramAgents::ProgramAgents(const Ground& ground, sandbox::Sandboxes& sandboxes
     : settings_(ground.settings),
       sandboxes_(sandboxes),
       path_(std::move(path)),
+      programs_(ground.settings.family("EXECUTOR_*_COMMAND")),
       providers_(provider_settings(ground.environment, ground.settings)) {
   // A model that is asked for by a program is a vendor's, or there is none.
   providers_.mode = llm::LlmMode::vendor;
+}
+
+std::string ProgramAgents::program_of(const definitions::AgentDefinition& definition) const {
+  // What a custom agent's command may be is said by MCP_COMMAND_ALLOW.
+  std::string star = definition.type == definitions::ExecutorType::custom
+                         ? std::string()
+                         : std::string(name_of(definition.type));
+  std::ranges::transform(star, star.begin(), [](char c) {
+    return c == '-' ? '_' : static_cast<char>(std::toupper(c));
+  });
+  const auto named = programs_.find(star);
+  return named != programs_.end() ? named->second
+                                  : executors::find_executor(definition)->program(definition);
 }
 
 std::optional<std::string> ProgramAgents::program_fault(
@@ -63,14 +78,15 @@ std::optional<std::string> ProgramAgents::program_fault(
   if (!executor) return "there is no such executor";
   if (settings_.text("LLM_MODE") == "offline")
     return "command-line agents need a model of a vendor, and LLM_MODE is offline";
-  const auto program = executor->program(definition);
+  const auto program = program_of(definition);
   const auto allowed = settings_.list("MCP_COMMAND_ALLOW");
   if (definition.type == definitions::ExecutorType::custom &&
       std::ranges::find(allowed, program) == allowed.end()) {
     return fmt::format("its command \"{}\" is not on MCP_COMMAND_ALLOW", program);
   }
   if (!sandbox::locate_program(program, path_, {}))
-    return fmt::format("there is no program {} in PATH", program);
+    return program.starts_with('/') ? fmt::format("there is no program {}", program)
+                                    : fmt::format("there is no program {} in PATH", program);
   return std::nullopt;
 }
 
@@ -90,8 +106,8 @@ std::vector<std::string> ProgramAgents::kinds() const {
   for (const auto type : {ExecutorType::claude_code, ExecutorType::goose, ExecutorType::aider,
                           ExecutorType::opencode}) {
     definitions::AgentDefinition definition{.type = type};
-    const auto program = executors::find_executor(definition)->program(definition);
-    if (sandbox::locate_program(program, path_, {})) names.emplace_back(name_of(type));
+    if (sandbox::locate_program(program_of(definition), path_, {}))
+      names.emplace_back(name_of(type));
   }
   if (!settings_.list("MCP_COMMAND_ALLOW").empty()) names.emplace_back("custom");
   return names;
@@ -149,7 +165,7 @@ Task<std::shared_ptr<llm::Model>> ProgramAgents::model_for(agent::OutsideRun run
     provider = llm::resolve_provider(brain_of(definition.brain), providers_, std::nullopt);
   auto job = job_for(run, provider);
   if (const auto fault = executor.fault(job)) throw Error(errc::definition_invalid, *fault);
-  const auto program = run.place.locate(executor.program(definition));
+  const auto program = run.place.locate(program_of(definition));
   if (!program)
     throw Error(errc::model_unavailable, unavailable(definition, "its program has gone"));
   sandbox::Place::Extra extra{.read_only = program->read_only,

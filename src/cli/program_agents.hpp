@@ -6,6 +6,8 @@
 #include "llm/providers.hpp"
 #include "sandbox/sandboxes.hpp"
 
+#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -24,6 +26,8 @@ class ProgramAgents final : public agent::OutsideAgents {
   Task<std::shared_ptr<llm::Model>> model_for(agent::OutsideRun run) override;
 
  private:
+  /// A name or path: the operator's EXECUTOR_<TYPE>_COMMAND, else what the executor is called.
+  std::string program_of(const definitions::AgentDefinition& definition) const;
   std::optional<std::string> program_fault(const definitions::AgentDefinition& definition) const;
   executors::Job job_for(const agent::OutsideRun& run, const llm::ProviderConfig& provider) const;
   std::map<std::string, std::string> custom_environment(
@@ -32,6 +36,7 @@ class ProgramAgents final : public agent::OutsideAgents {
   const Settings& settings_;
   sandbox::Sandboxes& sandboxes_;
   std::string path_;
+  std::map<std::string, std::string, std::less<>> programs_;  ///< EXECUTOR_*_COMMAND, by the star
   llm::ProviderSettings providers_;
 };
 

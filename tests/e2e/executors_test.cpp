@@ -106,6 +106,22 @@ TEST_F(Executors, OneThatIsMissingIsNamed) {
   EXPECT_THAT(ran.out + ran.err, HasSubstr("Executor 'goose' not available"));
 }
 
+TEST_F(Executors, TheOperatorNamesTheProgramOfAType) {
+  set("EXECUTOR_CLAUDE_CODE_COMMAND", install(R"sh(cat >/dev/null
+echo '{"type":"result","subtype":"success","is_error":false,"num_turns":1,"result":"From another place."}')sh"));
+  define_agent("coder", {.type = "claude-code"});
+  register_agent("coder");
+  const auto ran = once();
+  EXPECT_EQ(ran.code, 0) << ran.out << ran.err;
+  EXPECT_THAT(answers(), ::testing::ElementsAre("From another place."));
+
+  set("EXECUTOR_CLAUDE_CODE_COMMAND", "/opt/none/claude");
+  const auto none = once("@coder again");
+  EXPECT_EQ(none.code, 1);
+  EXPECT_THAT(none.out + none.err, AllOf(HasSubstr("Executor 'claude-code' not available"),
+                                         HasSubstr("/opt/none/claude")));
+}
+
 TEST_F(Executors, TimeOverKillsItAndSaysSo) {
   define_custom("sleep 300.00390625");
   set("ACTIVATION_TIMEOUT", "10");
