@@ -268,8 +268,11 @@ void Fleet::supervise(Service& service, Clock::time_point now) {
   }
   service.restart = now + profile_.restart_after;
   const int code = service.program->exit_code().value_or(0);
+  // A process may be told to end before it has begun, and said a word.
+  const bool not_begun =
+      code == 128 + SIGTERM && service.program->out().empty() && service.program->err().empty();
   const bool well = service.asked == Service::End::killed ||
-                    (service.asked == Service::End::drained && code == 0);
+                    (service.asked == Service::End::drained && (code == 0 || not_begun));
   if (!well && ended_badly_.size() < 10) {
     ended_badly_.push_back(
         fmt::format("{} ended {} with {}: {}", service.name,

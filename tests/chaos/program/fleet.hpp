@@ -134,6 +134,9 @@ class Fleet {
                                       const std::string& key, json::value body = nullptr,
                                       std::string idempotency_key = "");
   int answers_to(const Mention& mention);
+  /// The agent's notifications (`which`: more of the query), by their posts.
+  std::optional<std::map<std::string, std::string>> notes_of(const std::string& agent,
+                                                             const std::string& which);
   std::optional<std::set<std::string>> unread_posts(const std::string& agent);
   void read_mentions(Ledger& ledger);
   void read_census(Ledger& ledger);

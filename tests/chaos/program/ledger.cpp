@@ -68,13 +68,29 @@ bool Fleet::reported() {
   return left && left->integer() == 0;
 }
 
+std::optional<std::map<std::string, std::string>> Fleet::notes_of(const std::string& agent,
+                                                                  const std::string& which) {
+  std::map<std::string, std::string> posts;
+  std::string cursor;
+  do {
+    const auto page = hub_call("GET",
+                               fmt::format("/notifications?limit=100&agent_id={}{}{}", agent, which,
+                                           cursor.empty() ? "" : "&cursor=" + cursor),
+                               service_key_);
+    if (!page) return std::nullopt;
+    for (const auto& note : array_field(*page, "notifications"))
+      posts[string_field(note, "post_id").value_or("")] = string_field(note, "id").value_or("?");
+    cursor = string_field(*page, "next_cursor").value_or("");
+  } while (!cursor.empty());
+  return posts;
+}
+
 std::optional<std::set<std::string>> Fleet::unread_posts(const std::string& agent) {
-  const auto list =
-      hub_call("GET", "/notifications?unread=true&limit=100&agent_id=" + agent, service_key_);
-  if (!list) return std::nullopt;
+  const auto notes = notes_of(agent, "&unread=true");
+  if (!notes) return std::nullopt;
   std::set<std::string> posts;
-  for (const auto& note : array_field(*list, "notifications"))
-    posts.insert(string_field(note, "post_id").value_or(""));
+  for (const auto& [post, id] : *notes)
+    posts.insert(post);
   return posts;
 }
 
@@ -128,12 +144,10 @@ void Fleet::read_mentions(Ledger& ledger) {
     const auto item = buried_items.find(mention.agent);
     if (mention.poison && item != buried_items.end()) mention.buried_after = item->second;
     if (mention.answers > 0 || buried.empty()) continue;
-    const auto list =
-        hub_call("GET", "/notifications?limit=100&agent_id=" + mention.agent, service_key_);
-    if (!list) continue;
-    for (const auto& note : array_field(*list, "notifications"))
-      if (string_field(note, "post_id") == mention.post)
-        mention.dead = buried.contains(string_field(note, "id").value_or("?"));
+    const auto notes = notes_of(mention.agent, "");
+    if (!notes) continue;
+    if (const auto note = notes->find(mention.post); note != notes->end())
+      mention.dead = buried.contains(note->second);
   }
 }
 
