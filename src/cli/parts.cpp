@@ -141,10 +141,8 @@ ModelParts::ModelParts(const Ground& g, Metrics& metrics)
       prices(price_table(g.settings)),
       models(provider_settings(g.environment, g.settings), http, g.random, g.log, &metrics) {}
 
-namespace {
-
-tools::McpRegistry mcp_registry(const Settings& settings) {
-  auto registry = tools::load_mcp_registry(settings.text("MCP_SERVERS_FILE"));
+tools::McpRegistry with_programs_here(
+    tools::McpRegistry registry, const std::map<std::string, std::string, std::less<>>& commands) {
   // The built-in name of our own program means this very file.
   if (auto desk = *registry.find("desk"); !desk.argv.empty() && desk.argv.front() == "botburrow") {
     std::error_code error;
@@ -152,7 +150,6 @@ tools::McpRegistry mcp_registry(const Settings& settings) {
     if (!error) desk.argv.front() = self.string();
     registry.set(std::move(desk));
   }
-  const auto commands = settings.family("MCP_*_COMMAND");
   const auto entries = registry.entries();
   for (auto [name, entry] : entries) {
     std::string star = name;
@@ -167,6 +164,8 @@ tools::McpRegistry mcp_registry(const Settings& settings) {
   }
   return registry;
 }
+
+namespace {
 
 tools::McpSettings mcp_settings(const Settings& settings) {
   return {
@@ -184,7 +183,8 @@ tools::McpSettings mcp_settings(const Settings& settings) {
 
 McpParts::McpParts(const Ground& g, net::Redis& redis, BlockingPool& pool, Metrics& metrics)
     : http(g.executor, client_options(256, kHubBufferBytes)),
-      registry(mcp_registry(g.settings)),
+      registry(with_programs_here(tools::load_mcp_registry(g.settings.text("MCP_SERVERS_FILE")),
+                                  g.settings.family("MCP_*_COMMAND"))),
       settings(mcp_settings(g.settings)),
       trust(redis),
       services{.registry = registry,

@@ -103,6 +103,11 @@ class ModelParts {
   llm::ConfiguredModels models;
 };
 
+/// The registry with the programs of this machine: those of MCP_*_COMMAND (`commands`, by the
+/// star), and this very file for the server that is built in.
+tools::McpRegistry with_programs_here(
+    tools::McpRegistry registry, const std::map<std::string, std::string, std::less<>>& commands);
+
 /// MCP servers by the operator's registry. Reads the file: throws Error{bad_input}.
 class McpParts {
  public:

@@ -94,6 +94,14 @@ TEST_F(Doctor, NamesWhatIsWrongWithTheSettingsOfAHealthySystem) {
   EXPECT_THAT(nested.out, HasSubstr("AGENT_DEFINITIONS_PATH=" + definitions()));
 }
 
+TEST_F(Doctor, LooksForProgramsOfServersWhereRunnersDo) {
+  define_agent("anna", {.grants = "hub:read, hub:write, desk:use",
+                        .capabilities = "  mcp_servers: [desk]\n"});
+  start_services();
+  expect_all_well();
+  expect_fault("mcp.program", {{"MCP_DESK_COMMAND", "/opt/none/desk"}});
+}
+
 TEST_F(Doctor, NamesWhatIsWrongWithRedis) {
   start_services();
   expect_fault("redis.key",

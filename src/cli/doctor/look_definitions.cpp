@@ -10,6 +10,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <set>
 
 namespace botburrow::cli::doctor {
@@ -28,6 +29,7 @@ struct Wanted {
   std::string policy_file;
   bool allow_without_policy = true;
   std::string servers_file;
+  std::map<std::string, std::string, std::less<>> server_commands;
   std::function<bool(const std::string& name)> has_value;  ///< of a setting or variable
   std::string program_path;
 };
@@ -93,7 +95,8 @@ definitions::GrantPolicy policy_of(const Wanted& wanted, DefinitionFacts& facts)
 
 tools::McpRegistry registry_of(const Wanted& wanted, DefinitionFacts& facts) {
   try {
-    return tools::load_mcp_registry(wanted.servers_file);
+    return with_programs_here(tools::load_mcp_registry(wanted.servers_file),
+                              wanted.server_commands);
   } catch (const Error& error) {
     facts.servers_trouble = error.message();
   }
@@ -151,6 +154,7 @@ Wanted wanted_of(const Ground& ground, const Place& place) {
   wanted.policy_file = settings.text("AGENT_PERMISSIONS_PATH");
   wanted.allow_without_policy = settings.text("PERMISSIONS_DEFAULT") != "deny";
   wanted.servers_file = settings.text("MCP_SERVERS_FILE");
+  wanted.server_commands = settings.family("MCP_*_COMMAND");
   // By value: a read that hangs goes on alone. No value of a secret leaves this place.
   std::set<std::string> set;
   for (const auto& [name, value] : ground.environment.variables)
