@@ -10,6 +10,7 @@
 #include <linux/sched.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -29,6 +30,7 @@ using Filter = std::unique_ptr<std::remove_pointer_t<scmp_filter_ctx>, decltype(
 
 constexpr unsigned kNo = SCMP_ACT_ERRNO(EPERM);
 constexpr unsigned kNotHere = SCMP_ACT_ERRNO(ENOSYS);
+constexpr std::uint64_t kIoPriorityOfProcess = 1;  // IOPRIO_WHO_PROCESS, in no header
 
 /// A condition on an argument. Values of 32 bits come with anything above them: each rule below is
 /// right whatever stands there.
@@ -115,9 +117,20 @@ void refuse_sockets(const Filter& filter, FilterOptions options) {
   };
   refuse_kind(SOCK_RAW);
   refuse_kind(SOCK_PACKET);
+  // A pair is a socket of any family too.
+  check(seccomp_rule_add(filter.get(), no_family, SCMP_SYS(socketpair), 1,
+                         argument(0, SCMP_CMP_NE, AF_UNIX)),
+        "socketpair");
   if (!options.without_namespaces) return;
   for (const std::uint64_t kind : {SOCK_DGRAM, SOCK_RDM, SOCK_SEQPACKET, SOCK_DCCP})
     refuse_kind(kind);
+  // A pair of any other kind sends to whichever Unix socket of the machine its address names.
+  for (std::uint64_t kind = 0; kind <= kKind; ++kind) {
+    if (kind == SOCK_STREAM) continue;
+    check(seccomp_rule_add(filter.get(), no_family, SCMP_SYS(socketpair), 1,
+                           argument(1, SCMP_CMP_MASKED_EQ, kKind, kind)),
+          "socketpair");
+  }
   // MPTCP and SCTP are streams too, and no rule for TCP sees them.
   rule(argument(1, SCMP_CMP_MASKED_EQ, kKind, SOCK_STREAM), argument(2, SCMP_CMP_GT, IPPROTO_TCP));
   rule(argument(1, SCMP_CMP_MASKED_EQ, kKind, SOCK_STREAM), argument(2, SCMP_CMP_EQ, 1));
@@ -130,24 +143,49 @@ void ask_process_1(const Filter& filter) {
   }
 }
 
-// What reaches beyond the process without a namespace to stop it.
-void refuse_reaching_out(const Filter& filter) {
-  for (const char* name : {"listen", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal",
-                           "migrate_pages", "move_pages"})
-    refuse(filter, kNo, name);
-  // About another process than oneself.
-  for (const auto& [name, number] :
-       std::initializer_list<std::pair<const char*, unsigned>>{{"prlimit64", 0},
-                                                               {"sched_setaffinity", 0},
-                                                               {"sched_setparam", 0},
-                                                               {"sched_setscheduler", 0},
-                                                               {"sched_setattr", 0},
-                                                               {"setpriority", 1},
-                                                               {"ioprio_set", 1}}) {
+// Process 1 counts what runs here with descriptors, priority and processors that must stay its own,
+// and it has the user of whoever runs here. Without namespaces so may the runner.
+void refuse_touching_others(const Filter& filter) {
+  struct Rule {
+    const char* name;
+    unsigned number;
+    std::uint64_t only;
+  };
+  // Whose: none but one's own, which is 0. Of what: a process, never a group or a user.
+  for (const auto& [name, number, only] :
+       std::initializer_list<Rule>{{"prlimit64", 0, 0},
+                                   {"sched_setaffinity", 0, 0},
+                                   {"sched_setparam", 0, 0},
+                                   {"sched_setscheduler", 0, 0},
+                                   {"sched_setattr", 0, 0},
+                                   {"setpriority", 1, 0},
+                                   {"setpriority", 0, PRIO_PROCESS},
+                                   {"ioprio_set", 1, 0},
+                                   {"ioprio_set", 0, kIoPriorityOfProcess}}) {
     check(seccomp_rule_add(filter.get(), kNo, seccomp_syscall_resolve_name(name), 1,
-                           argument(number, SCMP_CMP_NE, 0)),
+                           argument(number, SCMP_CMP_NE, only)),
           name);
   }
+  // The kernel sends the owner of a file whichever signal is chosen.
+  constexpr std::uint64_t kNumber = 0xffffffffU;
+  for (const std::uint64_t command : {F_SETOWN, F_SETOWN_EX, F_SETSIG}) {
+    check(seccomp_rule_add(filter.get(), kNo, SCMP_SYS(fcntl), 1,
+                           argument(1, SCMP_CMP_MASKED_EQ, kNumber, command)),
+          "fcntl");
+  }
+  for (const std::uint64_t request : {FIOSETOWN, SIOCSPGRP}) {
+    check(seccomp_rule_add(filter.get(), kNo, SCMP_SYS(ioctl), 1,
+                           argument(1, SCMP_CMP_MASKED_EQ, kNumber, request)),
+          "ioctl");
+  }
+}
+
+// What reaches beyond the process without a namespace to stop it. A watch tells about files that
+// cannot be read.
+void refuse_reaching_out(const Filter& filter) {
+  for (const char* name : {"listen", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal",
+                           "migrate_pages", "move_pages", "inotify_add_watch"})
+    refuse(filter, kNo, name);
   // A connection that begins with its first bytes.
   constexpr std::uint64_t kFastOpen = 0x20000000;
   for (const auto& [name, number] : std::initializer_list<std::pair<const char*, unsigned>>{
@@ -192,6 +230,7 @@ net::UniqueFd make_seccomp_filter(FilterOptions options) {
   refuse_namespaces_of_children(filter);
   refuse_sockets(filter, options);
   refuse_typing(filter);
+  refuse_touching_others(filter);
   if (options.without_namespaces) {
     ask_process_1(filter);
     refuse_reaching_out(filter);

@@ -7,7 +7,7 @@ namespace botburrow::sandbox {
 struct FilterOptions {
   /// No namespaces are around: TCP is the only socket, nothing listens, process 1 is asked about
   /// each connection and each signal, and files are not touched by their paths in ways that rules
-  /// on files do not see (chmod, chown, truncate, times).
+  /// on files do not see (chmod, chown, truncate, times, watches).
   bool without_namespaces = false;
 };
 

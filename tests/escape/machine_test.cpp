@@ -140,6 +140,28 @@ TEST_F(EscapeMachine, NobodyElseCanBeSignalled) {
   EXPECT_EQ(bash("echo fine"), "fine\n");
 }
 
+// Without descriptors it would see nobody, and no limit on all together would hold.
+TEST_F(EscapeMachine, ProcessOneIsNotBlinded) {
+  small();
+  EXPECT_EQ(bash(R"(perl -e '
+    my %calls = (limits=>[302,1,7,pack("QQ",5,5),0], look=>[302,1,7,0,my $old="x"x16],
+      affinity=>[203,1,8,pack("Q",1)], parameters=>[142,1,pack("i",0)], idle=>[144,1,5,pack("i",0)],
+      attributes=>[314,1,pack("LLQlLQQQ",48,5,0,0,0,0,0,0),0], nice=>[141,0,1,19], nice_group=>[141,1,0,19],
+      nice_user=>[141,2,0,19], io=>[251,1,1,3<<13], io_group=>[251,2,0,3<<13], io_user=>[251,3,0,3<<13],
+      owner=>[72,0,8,1], owner_ex=>[72,0,15,pack("ii",1,1)], signal=>[72,0,10,9],
+      ioctl_owner=>[16,0,0x8901,pack("i",1)], ioctl_group=>[16,0,0x8902,pack("i",1)]);
+    for (sort keys %calls) { $! = 0; my ($n, @a) = @{$calls{$_}}; my $r = syscall($n, @a);
+      print "OPEN $_ $r $!\n" unless $r == -1 && $!+0 == 1; }
+    print "tried ", scalar keys %calls, "\n"')"),
+            "tried 17\n");
+  EXPECT_THAT(bash("for i in 1 2 3 4 5 6 7 8; do (x=$(head -c 40M /dev/zero | tr '\\0' x); "
+                   "sleep 100) & done; wait"),
+              HasSubstr("used more than 128 MiB of memory (SANDBOX_MEMORY)"));
+  expect_still_fine();
+  // About oneself it is open.
+  EXPECT_EQ(bash("ulimit -n 100 && ulimit -n && nice -n 5 echo nice"), "100\nnice\n");
+}
+
 TEST_F(EscapeMachine, ProcessOneIsClosed) {
   EXPECT_THAT(
       bash("for f in environ mem maps fd/3 fd/0 exe syscall stack cwd/x root/etc/passwd; do "

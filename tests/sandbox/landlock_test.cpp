@@ -98,6 +98,22 @@ TEST_F(LandlockTest, WhatACommandStartsEndsWithIt) {
   const std::string word = fmt::format("bb-landlock-{}", ::getpid());
   const auto alive = [&] {
     int count = 0;
+TEST_F(LandlockTest, TheKernelTellsAndSignalsNobodyElseForIt) {
+  // Watching /tmp; a pair that could name any socket of the machine; the owner of a file.
+  EXPECT_THAT(
+      out_of(
+          "perl -MSocket -e '$p = \"/tmp\"; $w = syscall(253); "
+          "print \"OPEN watch\\n\" unless syscall(254, $w, $p, 0xfff) == -1 && $!+0 == 1; "
+          "for (SOCK_DGRAM, SOCK_SEQPACKET, SOCK_RAW) "
+          "{ print \"OPEN pair $_\\n\" if socketpair(A, B, AF_UNIX, $_, 0) } "
+          "print \"OPEN family\\n\" if socketpair(A, B, AF_INET, SOCK_STREAM, 0); "
+          "socketpair(A, B, AF_UNIX, SOCK_STREAM, 0) or print \"no pair\\n\"; "
+          "for ([8,$$],[15,0],[10,9]) { $! = 0; my ($c, $a) = @$_; "
+          "print \"OPEN fcntl $c\\n\" unless syscall(72, fileno(A), $c, $a) == -1 && $!+0 == 1 } "
+          "for (0x8901, 0x8902) { print \"OPEN ioctl $_\\n\" if ioctl(A, $_, pack(\"i\", $$)) }'"),
+      IsEmpty());
+}
+
     for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
       const auto name = entry.path().filename().string();
       if (name.find_first_not_of("0123456789") == std::string::npos &&

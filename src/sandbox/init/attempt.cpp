@@ -9,9 +9,11 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -64,6 +66,19 @@ void try_files(const char* outside, const char* pid) {
 
 void try_processes(const char* pid) {
   const int runner = std::atoi(pid);
+/// Whether somebody can be named to whom the kernel sends signals about a file.
+bool can_own_signals() {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return false;
+  int self = ::getpid();
+  const bool can = ::fcntl(ends[0], F_SETOWN, self) == 0 ||
+                   ::fcntl(ends[0], F_SETSIG, SIGKILL) == 0 ||
+                   ::ioctl(ends[0], FIOSETOWN, &self) == 0;
+  ::close(ends[0]);
+  ::close(ends[1]);
+  return can;
+}
+
   if (runner > 1 && runner != ::getpid() && ::kill(runner, 0) == 0)
     escaped("signalling the runner");
   char path[64];
@@ -75,6 +90,12 @@ void try_processes(const char* pid) {
   if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) == 0) escaped("ptrace");
 }
 
+  // Looking is enough: whoever may look may change. Our parent is process 1.
+  rlimit seen{};
+  if (::prlimit(::getppid(), RLIMIT_NOFILE, nullptr, &seen) == 0)
+    escaped("the limits of process 1");
+  if (::setpriority(PRIO_PGRP, 0, 0) == 0) escaped("the priority of more than itself");
+  if (can_own_signals()) escaped("signals by way of a file");
 // Of the runner's variables not one comes along; bubblewrap adds the working directory.
 void try_environment() {
   for (char** variable = environ; *variable; ++variable) {
