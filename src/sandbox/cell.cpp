@@ -39,6 +39,8 @@ Cut cut_of(wire::Cut cut) {
       return Cut::processes;
     case wire::Cut::cpu:
       return Cut::cpu;
+    case wire::Cut::unwatched:
+      return Cut::unwatched;
     case wire::Cut::none:
       break;
   }

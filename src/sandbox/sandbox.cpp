@@ -137,6 +137,8 @@ std::string cut_text(Cut cut, const SandboxLimits& limits) {
                          limits.cpu);
     case Cut::quota:
       return "filled its workspace (WORKSPACE_QUOTA_MB)";
+    case Cut::unwatched:
+      return "could not be watched: the machine has no descriptors or memory left";
     case Cut::gone:
       return "lost its sandbox";
   }

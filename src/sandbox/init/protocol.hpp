@@ -51,8 +51,8 @@ enum class TellKind : std::uint32_t {
   measured,
 };
 
-/// Which limit ended everything.
-enum class Cut : std::uint32_t { none, memory, processes, cpu };
+/// Which limit ended everything; `unwatched`: process 1 could not look at what runs.
+enum class Cut : std::uint32_t { none, memory, processes, cpu, unwatched };
 
 struct Tell {
   TellKind kind = TellKind::ready;

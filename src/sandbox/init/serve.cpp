@@ -180,7 +180,9 @@ class Server {
     watch_at_ = now_ms() + kWatchPeriodMs;
     note(usage);
     if (cut_ != Cut::none) return;
-    if (usage.memory_bytes > limits_.memory_bytes)
+    if (usage.blind)
+      cut_ = Cut::unwatched;
+    else if (usage.memory_bytes > limits_.memory_bytes)
       cut_ = Cut::memory;
     else if (usage.processes > limits_.processes)
       cut_ = Cut::processes;

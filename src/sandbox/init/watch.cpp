@@ -30,10 +30,16 @@ struct Seen {
 Seen table[kProcessesMax];
 char text[4096];
 
+// A process that ended while we looked is none to be counted; this is not one.
+bool lack_means() {
+  return errno == EMFILE || errno == ENFILE || errno == ENOMEM;
+}
+
 /// The file's beginning with a zero behind it; false when it cannot be read.
 bool read_proc(pid_t pid, const char* name) {
   char path[64];
   std::snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
+  errno = 0;
   const int fd = ::open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return false;
   const auto got = ::read(fd, text, sizeof text - 1);
@@ -66,20 +72,28 @@ std::uint64_t number_after(const char* label) {
 }
 
 /// Anonymous and shared memory; pages of files are the kernel's to give up.
-std::uint64_t memory_of(pid_t pid) {
-  if (!read_proc(pid, "status")) return 0;
+std::uint64_t memory_of(pid_t pid, bool& blind) {
+  if (!read_proc(pid, "status")) {
+    blind = blind || lack_means();
+    return 0;
+  }
   return (number_after("\nRssAnon:") + number_after("\nRssShmem:")) * 1024;
 }
 
-int list_processes() {
+int list_processes(bool& blind) {
   DIR* const proc = ::opendir("/proc");
+  blind = proc == nullptr;
   if (!proc) return 0;
   int count = 0;
   const pid_t self = ::getpid();
   while (const auto* const entry = ::readdir(proc)) {
     if (entry->d_name[0] < '0' || entry->d_name[0] > '9' || count >= kProcessesMax) continue;
     Seen seen{.pid = std::atoi(entry->d_name)};
-    if (seen.pid != self && read_stat(seen)) table[count++] = seen;
+    if (seen.pid == self) continue;
+    if (read_stat(seen))
+      table[count++] = seen;
+    else
+      blind = blind || lack_means();
   }
   ::closedir(proc);
   return count;
@@ -120,8 +134,8 @@ void mark_descendants(int count) {
   }
 }
 
-int list_ours(bool descendants_only) {
-  const int count = list_processes();
+int list_ours(bool descendants_only, bool& blind) {
+  const int count = list_processes(blind);
   if (descendants_only) {
     mark_descendants(count);
   } else {
@@ -163,13 +177,13 @@ std::uint64_t tasks_of_user() {
 
 Usage measure(bool descendants_only) {
   Usage usage;
-  const int count = list_ours(descendants_only);
+  const int count = list_ours(descendants_only, usage.blind);
   std::uint64_t ticks = 0;
   for (int at = 0; at < count; ++at) {
     if (!table[at].ours) continue;
     ++usage.processes;
     ticks += table[at].ticks;
-    usage.memory_bytes += memory_of(table[at].pid);
+    usage.memory_bytes += memory_of(table[at].pid, usage.blind);
   }
   usage.cpu_ms = ms_of_ticks(ticks) + reaped_cpu_ms();
   return usage;
@@ -181,7 +195,8 @@ void signal_everything(bool descendants_only, int signal) {
     ::kill(-1, signal);
     return;
   }
-  const int count = list_ours(true);
+  bool blind = false;  // Whom we missed, the next look finds.
+  const int count = list_ours(true, blind);
   for (int at = 0; at < count; ++at) {
     if (table[at].ours) ::kill(table[at].pid, signal);
   }

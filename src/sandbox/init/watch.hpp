@@ -11,6 +11,7 @@ struct Usage {
   std::uint64_t memory_bytes = 0;  ///< resident and not of files, of all processes together
   std::uint64_t processes = 0;
   std::uint64_t cpu_ms = 0;  ///< of those that run and of those that were waited for
+  bool blind = false;        ///< not all could be looked at: we lack descriptors or memory
 };
 
 /// Threads on this machine whose user is ours: what RLIMIT_NPROC counts where we have no namespace.
