@@ -47,7 +47,8 @@ struct Command {
   std::vector<std::string> environment;  ///< `NAME=value`; seen by this program only
   std::string working_directory;         ///< empty: the workspace
   bool want_stdin = false;               ///< else /dev/null
-  /// It may start no other program. Held by the kernel where it has Landlock.
+  /// It may start no other program. Held by the kernel: by Landlock, or by a filter that allows
+  /// the one start.
   bool only_itself = false;
   /// Bytes kept of each of stdout and stderr by run().
   std::size_t output_bytes_max = 64u << 10;

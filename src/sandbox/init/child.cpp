@@ -107,9 +107,9 @@ const char* program_path(const Command& command, char (&found)[PATH_MAX]) {
   ::umask(022);
   char found[PATH_MAX];
   if (::chdir(command.directory) != 0) fail(errno);
-  const char* const program = program_path(command, found);
+  const char* program = program_path(command, found);
+  if (program && command.only_itself) program = allow_only(program);
   if (!program) fail(errno);
-  if (command.only_itself && !allow_only(program)) fail(errno);
   if (!set_limits(command.limits, command.keeper ? tasks_of_user() : 0)) fail(errno);
   plain_signals();
   if (command.keeper) {

@@ -5,8 +5,9 @@ namespace botburrow::sandbox::init {
 /// The kernel's version of Landlock, 0 for none.
 int landlock_version();
 
-/// From now on this process may start `program` alone (and what the kernel needs to start it). True
-/// as well where the kernel has no Landlock: this is a second wall inside the first. False: errno.
-bool allow_only(const char* program);
+/// From now on this process may start `program` alone (and what the kernel needs to start it).
+/// Where the kernel has no Landlock, a filter lets through the one start whose text stands where
+/// none of the program's own ever will. Returns what to give to execve; null: errno.
+const char* allow_only(const char* program);
 
 }  // namespace botburrow::sandbox::init
