@@ -74,6 +74,10 @@ TEST_F(LandlockTest, TheWorkspaceIsAtItsRealPathAndNothingElseIsThere) {
     EXPECT_THAT(out_of(line + " && echo OPEN"),
                 AllOf(Not(HasSubstr("OPEN")), Not(HasSubstr("CANARY"))))
         << line;
+  // For neither reading nor writing, and to be emptied.
+  EXPECT_THAT(
+      out_of("perl -MFcntl -e 'print \"OPEN\" if sysopen(F, shift, 3 | O_TRUNC)' " + outside),
+      IsEmpty());
   EXPECT_EQ(got(outside), "CANARY");
 }
 

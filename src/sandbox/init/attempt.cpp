@@ -61,11 +61,11 @@ void try_files(const char* outside, const char* pid) {
     ::unlink(file);
     escaped("writing outside the workspace");
   }
+  // Neither to read nor to write, and Landlock asks for no right: but to empty it all the same.
+  if (can_open(outside, O_ACCMODE | O_TRUNC)) escaped("emptying a file outside");
   if (can_open("/proc/sys/kernel/core_pattern", O_WRONLY)) escaped("writing kernel settings");
 }
 
-void try_processes(const char* pid) {
-  const int runner = std::atoi(pid);
 /// Whether somebody can be named to whom the kernel sends signals about a file.
 bool can_own_signals() {
   int ends[2];
@@ -79,6 +79,8 @@ bool can_own_signals() {
   return can;
 }
 
+void try_processes(const char* pid) {
+  const int runner = std::atoi(pid);
   if (runner > 1 && runner != ::getpid() && ::kill(runner, 0) == 0)
     escaped("signalling the runner");
   char path[64];
@@ -88,14 +90,14 @@ bool can_own_signals() {
   if (can_open(path, O_RDWR)) escaped("opening the runner's memory");
   if (can_open("/proc/1/mem", O_RDWR)) escaped("opening the memory of process 1");
   if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) == 0) escaped("ptrace");
-}
-
   // Looking is enough: whoever may look may change. Our parent is process 1.
   rlimit seen{};
   if (::prlimit(::getppid(), RLIMIT_NOFILE, nullptr, &seen) == 0)
     escaped("the limits of process 1");
   if (::setpriority(PRIO_PGRP, 0, 0) == 0) escaped("the priority of more than itself");
   if (can_own_signals()) escaped("signals by way of a file");
+}
+
 // Of the runner's variables not one comes along; bubblewrap adds the working directory.
 void try_environment() {
   for (char** variable = environ; *variable; ++variable) {

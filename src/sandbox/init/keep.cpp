@@ -30,6 +30,10 @@ constexpr std::uint64_t kTruncate = 1ULL << 14;
 constexpr std::uint64_t kScopeAbstract = 1ULL << 0;
 constexpr std::uint64_t kScopeSignal = 1ULL << 1;
 struct Ruleset {
+/// Before that one any file of the user can be opened for neither reading nor writing, and emptied.
+constexpr int kVersionMin = 3;
+/// To a port of our own it takes no time, but where strangers fill it up.
+constexpr int kConnectMs = 500;
   std::uint64_t files = 0;
   std::uint64_t net = 0;
   std::uint64_t scoped = 0;
@@ -45,16 +49,11 @@ int fail(const char* what) {
   return -1;
 }
 
-/// Everything that this kernel's version can forbid about files.
-std::uint64_t all_access(int version) {
-  std::uint64_t all = (1ULL << 13) - 1;
-  if (version >= 2) all |= LANDLOCK_ACCESS_FS_REFER;
-  if (version >= 3) all |= kTruncate;
-  return all;
-}
+/// Everything that kVersionMin can forbid about files.
+constexpr std::uint64_t kAll = ((1ULL << 13) - 1) | LANDLOCK_ACCESS_FS_REFER | kTruncate;
 
 int make_ruleset(int version) {
-  Ruleset rules{.files = all_access(version)};
+  Ruleset rules{.files = kAll};
   std::size_t size = sizeof rules.files;
   if (version >= 6) {
     rules.scoped = kScopeAbstract | kScopeSignal;
@@ -184,7 +183,7 @@ int Keeper::prepare(int argc, char** argv, Keeper& keeper) {
   if (keeper.ruleset_ < 0) return fail("rules on files");
   ::fcntl(keeper.ruleset_, F_SETFD, FD_CLOEXEC);
   for (int at = 1; at + 1 < argc; at += 2) {
-    const auto access = argv[at][0] == 'w' ? all_access(version) : (kRead & all_access(version));
+    const auto access = argv[at][0] == 'w' ? kAll : kRead;
     if (!allow(keeper.ruleset_, argv[at + 1], access)) return fail(argv[at + 1]);
   }
   for (const char* device :
@@ -221,6 +220,13 @@ int Keeper::take_questions() {
   head.msg_controllen = sizeof control;
   if (::recvmsg(pass_from_child_, &head, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) != 1) return -1;
   const cmsghdr* const rights = CMSG_FIRSTHDR(&head);
+  if (version < kVersionMin) {
+    std::fprintf(stderr,
+                 "Landlock of this kernel is version %d, which lets files be emptied that it "
+                 "closes; version %d is needed (Linux 6.2)\n",
+                 version, kVersionMin);
+    return -1;
+  }
   if (!rights || rights->cmsg_type != SCM_RIGHTS) return -1;
   int fd = -1;
   std::memcpy(&fd, CMSG_DATA(rights), sizeof fd);
