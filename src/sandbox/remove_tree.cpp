@@ -19,9 +19,10 @@
 namespace botburrow::sandbox {
 namespace {
 
-// Its owner may have made it closed to himself. If this fails, what follows does and says so.
+// Its owner may have made it closed to himself; a link in its place is left alone. If this fails,
+// what follows does and says so.
 void open_up(int parent, const std::string& name) {
-  [[maybe_unused]] const int opened = ::fchmodat(parent, name.c_str(), 0700, 0);
+  [[maybe_unused]] const int opened = ::fchmodat(parent, name.c_str(), 0700, AT_SYMLINK_NOFOLLOW);
 }
 
 net::UniqueFd open_folder(int parent, const std::string& name) {

@@ -98,10 +98,6 @@ TEST_F(LandlockTest, SignalsReachOnlyItsOwn) {
               IsEmpty());
 }
 
-TEST_F(LandlockTest, WhatACommandStartsEndsWithIt) {
-  const std::string word = fmt::format("bb-landlock-{}", ::getpid());
-  const auto alive = [&] {
-    int count = 0;
 TEST_F(LandlockTest, TheKernelTellsAndSignalsNobodyElseForIt) {
   // Watching /tmp; a pair that could name any socket of the machine; the owner of a file.
   EXPECT_THAT(
@@ -118,6 +114,10 @@ TEST_F(LandlockTest, TheKernelTellsAndSignalsNobodyElseForIt) {
       IsEmpty());
 }
 
+TEST_F(LandlockTest, WhatACommandStartsEndsWithIt) {
+  const std::string word = fmt::format("bb-landlock-{}", ::getpid());
+  const auto alive = [&] {
+    int count = 0;
     for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
       const auto name = entry.path().filename().string();
       if (name.find_first_not_of("0123456789") == std::string::npos &&
@@ -182,6 +182,20 @@ TEST_F(LandlockTest, EveryConnectionIsOneToTheProxyWhateverItsAddress) {
         "pack_sockaddr_in(80,inet_aton(\"127.0.0.1\"))) or exit 1'"})
     EXPECT_THAT(out_of(std::string(line) + " && echo OPEN"), Not(HasSubstr("OPEN"))) << line;
   world.run(site.stop(0s));
+}
+
+// A socket that drops what comes to it would be connected for minutes, and process 1 with it.
+TEST_F(LandlockTest, ASocketThatHearsNothingHoldsNobodyUp) {
+  SandboxWorld small(
+      {.limits = {.memory_bytes = 128u << 20, .processes_max = 30}, .backend = Backend::landlock});
+  const auto result = small.run_line(
+      "perl -MSocket -e 'socket(S, AF_INET, SOCK_STREAM, 0) or die $!; "
+      "setsockopt(S, IPPROTO_IP, 21, pack(\"i\", 255)) or die $!; "  // IP_MINTTL
+      "connect(S, pack_sockaddr_in(80, inet_aton(\"10.0.0.1\"))) or die $!; print \"back\\n\"'; "
+      "for i in $(seq 100); do sleep 100 & done; wait",
+      10s);
+  EXPECT_EQ(result.process.out, "back\n") << result.process.err;
+  EXPECT_EQ(result.cut, Cut::processes);
 }
 
 TEST_F(LandlockTest, ANodeProgramRuns) {

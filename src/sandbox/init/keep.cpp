@@ -8,6 +8,7 @@
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -29,11 +30,11 @@ namespace {
 constexpr std::uint64_t kTruncate = 1ULL << 14;
 constexpr std::uint64_t kScopeAbstract = 1ULL << 0;
 constexpr std::uint64_t kScopeSignal = 1ULL << 1;
-struct Ruleset {
 /// Before that one any file of the user can be opened for neither reading nor writing, and emptied.
 constexpr int kVersionMin = 3;
 /// To a port of our own it takes no time, but where strangers fill it up.
 constexpr int kConnectMs = 500;
+struct Ruleset {
   std::uint64_t files = 0;
   std::uint64_t net = 0;
   std::uint64_t scoped = 0;
@@ -116,7 +117,7 @@ bool descends_from_us(int pid) {
   return false;
 }
 
-/// Their socket, shared with them: what we do to it, happens to theirs.
+/// Their socket, shared with them.
 int socket_of(int task, int number) {
   const int process = field_of(task, "\nTgid:");
   if (process <= 0) return -1;
@@ -137,7 +138,17 @@ bool is_tcp(int socket, int& family) {
          (family == AF_INET || family == AF_INET6);
 }
 
-int connect_to(int socket, int family, int port) {
+bool is_connected(int socket) {
+  sockaddr_storage peer{};
+  socklen_t size = sizeof peer;
+  return ::getpeername(socket, reinterpret_cast<sockaddr*>(&peer), &size) == 0;
+}
+
+/// A socket of ours that is connected to `port` of 127.0.0.1; negative: errno with its sign turned.
+/// Theirs could be made to wait for ever, and we with it, while nobody watches what runs.
+int connected_to(int family, int port) {
+  const int socket = ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (socket < 0) return -errno;
   sockaddr_storage address{};
   socklen_t size = 0;
   if (family == AF_INET) {
@@ -153,7 +164,46 @@ int connect_to(int socket, int family, int port) {
     ::inet_pton(AF_INET6, "::ffff:127.0.0.1", &six.sin6_addr);
     size = sizeof six;
   }
-  return ::connect(socket, reinterpret_cast<sockaddr*>(&address), size) == 0 ? 0 : errno;
+  int failure = 0;
+  if (::connect(socket, reinterpret_cast<sockaddr*>(&address), size) != 0) failure = errno;
+  pollfd done{socket, POLLOUT, 0};
+  if (failure == EINPROGRESS) {
+    socklen_t length = sizeof failure;
+    if (::poll(&done, 1, kConnectMs) != 1 ||
+        ::getsockopt(socket, SOL_SOCKET, SO_ERROR, &failure, &length) != 0)
+      failure = ETIMEDOUT;
+  }
+  if (failure == 0) return socket;
+  ::close(socket);
+  return -failure;
+}
+
+/// Whether their descriptor is one that a start closes.
+bool closes_on_exec(int task, int number) {
+  char path[64], text[256];
+  std::snprintf(path, sizeof path, "/proc/%d/fdinfo/%d", task, number);
+  const int fd = ::open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return true;
+  const auto got = ::read(fd, text, sizeof text - 1);
+  ::close(fd);
+  if (got <= 0) return true;
+  text[got] = '\0';
+  const char* const flags = std::strstr(text, "flags:");
+  return !flags || (std::strtoul(flags + 6, nullptr, 8) & O_CLOEXEC) != 0;
+}
+
+/// Puts `ours` in the place of the socket that they asked about, blocking or not as theirs is.
+bool put_in_place(int questions, const seccomp_notif& question, int theirs, int ours) {
+  const int flags = ::fcntl(theirs, F_GETFL);
+  if (flags < 0 || ::fcntl(ours, F_SETFL, flags & O_NONBLOCK) != 0) return false;
+  const int number = static_cast<int>(question.data.args[0]);
+  seccomp_notif_addfd place{};
+  place.id = question.id;
+  place.flags = SECCOMP_ADDFD_FLAG_SETFD;
+  place.srcfd = static_cast<std::uint32_t>(ours);
+  place.newfd = static_cast<std::uint32_t>(number);
+  place.newfd_flags = closes_on_exec(static_cast<int>(question.pid), number) ? O_CLOEXEC : 0;
+  return ::ioctl(questions, SECCOMP_IOCTL_NOTIF_ADDFD, &place) >= 0;
 }
 
 std::uint16_t own_port(int socket) {
@@ -170,6 +220,13 @@ int Keeper::prepare(int argc, char** argv, Keeper& keeper) {
   if (argc < 1) return -64;
   const int version = landlock_version();
   if (version == 0) return fail("the kernel has no Landlock");
+  if (version < kVersionMin) {
+    std::fprintf(stderr,
+                 "Landlock of this kernel is version %d, which lets files be emptied that it "
+                 "closes; version %d is needed (Linux 6.2)\n",
+                 version, kVersionMin);
+    return -1;
+  }
   const int filter_fd = std::atoi(argv[0]);
   struct stat seen{};
   if (::fstat(filter_fd, &seen) != 0 || seen.st_size <= 0) return fail("the filter");
@@ -220,17 +277,31 @@ int Keeper::take_questions() {
   head.msg_controllen = sizeof control;
   if (::recvmsg(pass_from_child_, &head, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) != 1) return -1;
   const cmsghdr* const rights = CMSG_FIRSTHDR(&head);
-  if (version < kVersionMin) {
-    std::fprintf(stderr,
-                 "Landlock of this kernel is version %d, which lets files be emptied that it "
-                 "closes; version %d is needed (Linux 6.2)\n",
-                 version, kVersionMin);
-    return -1;
-  }
   if (!rights || rights->cmsg_type != SCM_RIGHTS) return -1;
   int fd = -1;
   std::memcpy(&fd, CMSG_DATA(rights), sizeof fd);
   return fd;
+}
+
+// The address is not even looked at: it could change under us, and there is only one place to go.
+int Keeper::connect_for(int questions, const seccomp_notif& question, int port) {
+  const int theirs =
+      socket_of(static_cast<int>(question.pid), static_cast<int>(question.data.args[0]));
+  if (theirs < 0) return -ENETUNREACH;
+  int family = 0;
+  const bool fits =
+      ::ioctl(questions, SECCOMP_IOCTL_NOTIF_ID_VALID, &question.id) == 0 && is_tcp(theirs, family);
+  const bool again = fits && is_connected(theirs);
+  const int ours = !fits ? -ENETUNREACH : again ? -EISCONN : connected_to(family, port);
+  int result = ours;
+  if (ours >= 0) {
+    // Before they have it: from there on they could close it.
+    ports_[next_port_++ % kPortsMax] = own_port(ours);
+    result = put_in_place(questions, question, theirs, ours) ? 0 : -ENETUNREACH;
+    ::close(ours);
+  }
+  ::close(theirs);
+  return result;
 }
 
 void Keeper::answer(int questions, int port) {
@@ -240,21 +311,8 @@ void Keeper::answer(int questions, int port) {
   reply.id = question.id;
   reply.error = -EPERM;
   const auto& data = question.data;
-  const auto still_asked = [&] {
-    return ::ioctl(questions, SECCOMP_IOCTL_NOTIF_ID_VALID, &question.id) == 0;
-  };
   if (data.nr == SYS_connect) {
-    reply.error = -ENETUNREACH;
-    // The address is not even looked at: it could change under us, and there is only one place to
-    // go.
-    const int socket =
-        port > 0 ? socket_of(static_cast<int>(question.pid), static_cast<int>(data.args[0])) : -1;
-    int family = 0;
-    if (socket >= 0 && still_asked() && is_tcp(socket, family)) {
-      reply.error = -connect_to(socket, family, port);
-      ports_[next_port_++ % kPortsMax] = own_port(socket);
-    }
-    if (socket >= 0) ::close(socket);
+    reply.error = port > 0 ? connect_for(questions, question, port) : -ENETUNREACH;
   } else {
     // kill, tkill, tgkill: the last is about a task of the group in its first argument.
     const int target = static_cast<int>(data.args[0]);

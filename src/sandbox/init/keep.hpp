@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+struct seccomp_notif;
+
 namespace botburrow::sandbox::init {
 
 /// What keeps programs in where there are no namespaces: rules on files, a filter of system calls,
@@ -20,12 +22,14 @@ class Keeper {
   int take_questions();
 
   /// Answers one question: a connection, whatever its address, becomes one to `port` of
-  /// 127.0.0.1; a signal goes only to what descends from us.
+  /// 127.0.0.1, made by us, in the place of the socket that asked; a signal goes only to what descends from us.
   void answer(int questions, int port);
   /// Whether a connection from this port was made by answer(): nobody else may use the bridge.
   bool made_by_us(std::uint16_t port);
 
  private:
+  int connect_for(int questions, const seccomp_notif& question, int port);
+
   int ruleset_ = -1;
   void* filter_ = nullptr;
   unsigned short filter_count_ = 0;
