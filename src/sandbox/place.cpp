@@ -8,6 +8,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 
 namespace botburrow::sandbox {
@@ -46,10 +47,14 @@ std::string_view text_of(Need need) {
   return "";
 }
 
-Task<bool> too_large(std::shared_ptr<WorkspaceFiles> files, BlockingPool& pool) {
-  const auto measured = co_await pool.run_stoppable([files](const Stopped& stopped) {
+using Folders = std::vector<std::shared_ptr<WorkspaceFiles>>;
+
+/// Whether one of them is.
+Task<bool> too_large(Folders folders, BlockingPool& pool) {
+  const auto measured = co_await pool.run_stoppable([folders](const Stopped& stopped) {
     const Patience patience{.deadline = Deadline::in(kMeasureTime), .stopped = stopped};
-    return files->over_quota(patience) && !stopped.load();
+    const auto over = [&](const auto& folder) { return folder->over_quota(patience); };
+    return std::ranges::any_of(folders, over) && !stopped.load();
   });
   co_return measured;
 }
@@ -114,12 +119,17 @@ Task<std::shared_ptr<WorkspaceFiles>> Place::files() {
 
 Task<std::shared_ptr<Sandbox>> Place::start(const HeldFolder* home, Extra extra) {
   const auto files = co_await this->files();
+  Folders written{files};
+  if (home) {
+    written.push_back(std::make_shared<WorkspaceFiles>(home->fd(), sandboxes_.owner(),
+                                                       sandboxes_.settings().quota_bytes));
+  }
   auto bridge = make_socket_pair();
   CellPlan plan{.workspace = workspace_.get(),
                 .home = home,
                 .read_only = std::move(extra.read_only),
                 .limits = extra.limits.value_or(sandboxes_.settings().limits),
-                .over_quota = [files, &pool = pool()] { return too_large(files, pool); },
+                .over_quota = [written, &pool = pool()] { return too_large(written, pool); },
                 .bridge_fd = bridge.theirs.get()};
   plan.limits.file_bytes_max =
       std::min(plan.limits.file_bytes_max, sandboxes_.settings().quota_bytes);

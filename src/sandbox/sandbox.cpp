@@ -136,7 +136,7 @@ std::string cut_text(Cut cut, const SandboxLimits& limits) {
       return fmt::format("used more processor time than {} processors give (SANDBOX_CPU)",
                          limits.cpu);
     case Cut::quota:
-      return "filled its workspace (WORKSPACE_QUOTA_MB)";
+      return "filled its workspace (WORKSPACE_QUOTA_MB), or closed a folder in it to the runner";
     case Cut::unwatched:
       return "could not be watched: the machine has no descriptors or memory left";
     case Cut::gone:

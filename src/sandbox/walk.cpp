@@ -7,6 +7,7 @@
 #include <limits.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -44,6 +45,7 @@ WalkEnd walk(int root, const std::string& start, const Patience& patience,
   std::size_t seen = 0;
   std::size_t pending = 0;
   bool too_deep = false;
+  bool closed = false;
   std::vector<std::string> folders{start == "." ? std::string() : start};
   while (!folders.empty()) {
     const auto folder = std::move(folders.back());
@@ -52,7 +54,11 @@ WalkEnd walk(int root, const std::string& start, const Patience& patience,
     if (patience.over()) return WalkEnd::out_of_time;
     auto opened = open_beneath(root, folder.empty() ? "." : folder,
                                O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK);
-    if (!opened) continue;
+    if (!opened) {
+      // Others have gone meanwhile.
+      closed = closed || opened.error().kind == FileFault::Kind::refused;
+      continue;
+    }
     const int fd = opened->get();
     const net::UniqueFd held(::dup(fd));
     const auto names = names_in(std::move(*opened), kWalkEntriesMax - seen);
@@ -62,7 +68,10 @@ WalkEnd walk(int root, const std::string& start, const Patience& patience,
     for (const auto& name : *names) {
       if (patience.over()) return WalkEnd::out_of_time;
       struct stat status{};
-      if (::fstatat(held.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
+      if (::fstatat(held.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+        closed = closed || errno == EACCES;
+        continue;
+      }
       const auto path = folder.empty() ? name : folder + "/" + name;
       if (!visit({.path = path, .status = status})) return WalkEnd::stopped;
       if (!S_ISDIR(status.st_mode)) continue;
@@ -77,7 +86,8 @@ WalkEnd walk(int root, const std::string& start, const Patience& patience,
     // The first of them comes next.
     folders.insert(folders.end(), below.rbegin(), below.rend());
   }
-  return too_deep ? WalkEnd::too_many : WalkEnd::done;
+  if (too_deep) return WalkEnd::too_many;
+  return closed ? WalkEnd::closed : WalkEnd::done;
 }
 
 }  // namespace botburrow::sandbox

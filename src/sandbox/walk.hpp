@@ -28,13 +28,14 @@ enum class WalkEnd {
   stopped,      ///< the visitor said so
   out_of_time,  ///< patience was over
   too_many,     ///< more than kWalkEntriesMax entries, or paths longer than the kernel takes
+  closed,       ///< all was seen, but for folders that may not be read
 };
 
 inline constexpr std::size_t kWalkEntriesMax = 200'000;
 
 /// Shows everything below the folder `start` of `root` but `start` itself, folder by folder, in the
-/// order of names, links as links. Folders that cannot be read are passed over. The visitor ends
-/// the walk by answering false. Blocks.
+/// order of names, links as links. Folders that may not be read are passed over, and the end says
+/// so. The visitor ends the walk by answering false. Blocks.
 WalkEnd walk(int root, const std::string& start, const Patience& patience,
              const std::function<bool(const WalkedEntry&)>& visit);
 

@@ -49,7 +49,7 @@ class WorkspaceFiles {
   FileResult<net::UniqueFd> open_file(const std::string& path) const;
 
   /// What the workspace takes of the disk, at least a block an entry; nothing when it is too large
-  /// or too deep to be measured.
+  /// or too deep to be measured, or has folders closed to us: anything could be in there.
   std::optional<std::uint64_t> measure(const Patience& patience) const;
   bool over_quota(const Patience& patience) const;
   /// After a program ran in it: forgets what write() believes the size to be.

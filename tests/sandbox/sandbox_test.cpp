@@ -240,6 +240,19 @@ TEST_F(SandboxTest, AnExtraSandboxHasAHomeAndItsOwnProcesses) {
   EXPECT_TRUE(std::filesystem::is_empty(world.root.path()));
 }
 
+TEST(Sandboxes, APrivateHomeHasTheQuotaOfAWorkspace) {
+  SandboxWorld world({.quota_bytes = 8u << 20});
+  if (world.run(world.sandboxes.tier()).tier == Tier::none) GTEST_SKIP() << "no sandbox here";
+  const auto room = world.run(world.place.extra_sandbox({}));
+  const auto result = world.run(run_command(
+      *room,
+      SandboxWorld::bash("cd " + room->home() +
+                         "; i=0; while :; do i=$((i+1)); head -c 1M "
+                         "/dev/zero > f$i || sleep 0.1; [ $i -lt 64 ] || sleep 20; done"),
+      "", Deadline::in(20s)));
+  EXPECT_EQ(result.cut, Cut::quota);
+}
+
 // A root that only root gets into, and no mounts: programs of another user cannot reach it.
 TEST(Sandboxes, ATierThatWasNamedAndDoesNotHoldGivesNone) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root has workspaces that its programs cannot reach";

@@ -21,6 +21,8 @@ using ::testing::AnyOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
+constexpr uid_t kNobody = 65534;
+
 // A workspace `w` between two neighbours: `secret.txt` beside it, and `w2` whose name begins alike.
 class WorkspaceFilesTest : public ::testing::Test {
  protected:
@@ -241,6 +243,31 @@ TEST_F(WorkspaceFilesTest, ASizeThatCannotBeMeasuredIsTooLarge) {
   ::close(at);
   make(std::uint64_t{1} << 30);
   EXPECT_TRUE(files->over_quota(patience()));
+}
+
+TEST_F(WorkspaceFilesTest, AFolderThatIsClosedToTheRunnerHidesNothing) {
+  put(inside / "closed/big.txt", std::string(40'000, 'x'));
+  put(inside / "unlisted/big.txt", std::string(40'000, 'x'));
+  EXPECT_FALSE(files->over_quota(patience()));
+  for (const auto& [folder, mode] : {std::pair("closed", 0000), std::pair("unlisted", 0444)}) {
+    fs::permissions(inside / folder, fs::perms(mode));
+    const bool is_root = ::geteuid() == 0;
+    // Root may look into everything; a runner that is not root has the user of its programs.
+    for (const auto& path : {inside, inside / "closed", inside / "unlisted"}) {
+      if (is_root) {
+        ASSERT_EQ(::chown(path.c_str(), kNobody, kNobody), 0);
+      }
+    }
+    if (is_root) {
+      ASSERT_EQ(::seteuid(kNobody), 0);
+    }
+    EXPECT_TRUE(files->over_quota(patience())) << folder;
+    if (is_root) {
+      ASSERT_EQ(::seteuid(0), 0);
+    }
+    fs::permissions(inside / folder, fs::perms(0755));
+  }
+  EXPECT_FALSE(files->over_quota(patience()));
 }
 
 TEST_F(WorkspaceFilesTest, TheWalkIsInOrderAndDoesNotFollowLinks) {
