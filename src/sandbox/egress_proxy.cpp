@@ -57,7 +57,8 @@ Task<> EgressProxy::take_connections() {
                                                        .local = options_.local,
                                                        .body_bytes_max = options_.body_bytes_max,
                                                        .bytes_left = bytes_left_,
-                                                       .log_lines_left = log_lines_left_,
+                                                       .denied_lines_left = denied_lines_left_,
+                                                       .held = held_,
                                                        .http = http_,
                                                        .log = log_,
                                                        .requests = requests_});

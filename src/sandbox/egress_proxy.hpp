@@ -7,6 +7,7 @@
 #include "net/http_client.hpp"
 #include "net/unique_fd.hpp"
 #include "sandbox/egress_rules.hpp"
+#include "sandbox/held_bytes.hpp"
 #include "sandbox/proxy_head.hpp"
 
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -43,7 +44,8 @@ struct LocalAnswer {
 /// The one way to the network that programs in a sandbox have: they reach it at 127.0.0.1:3128, and
 /// process 1 hands each connection over. It answers CONNECT and plain HTTP for the hosts that the
 /// rules allow, resolves them itself and connects to the address it has judged, and serves `/_/`.
-/// Every connection is in the log as `egress_connect` or `egress_denied`.
+/// Every connection is in the log as `egress_connect`, and the first 200 refusals of a sandbox are
+/// as `egress_denied`.
 class EgressProxy {
  public:
   struct Options {
@@ -76,7 +78,8 @@ class EgressProxy {
   Log log_;
   Metrics::Values& requests_;
   std::uint64_t bytes_left_;
-  int log_lines_left_ = 200;
+  int denied_lines_left_ = 200;
+  HeldBytesBudget held_;
   TaskGroup tasks_;
 };
 

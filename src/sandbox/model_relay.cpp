@@ -1,6 +1,7 @@
 #include "sandbox/model_relay.hpp"
 
 #include "base/cleanup.hpp"
+#include "base/deadline.hpp"
 #include "base/error.hpp"
 
 #include <boost/asio/use_awaitable.hpp>
@@ -16,6 +17,9 @@ namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
 namespace {
+
+constexpr auto kWriteTime = 60s;
+constexpr std::size_t kRefusalBytesMax = 256 * 1024;
 
 /// What a program says about itself, its connection and its key stays here.
 bool stays_here(std::string_view name) {
@@ -67,15 +71,20 @@ net::HttpRequest model_request(const ModelRoute& route, const std::string& rest,
 }
 
 ModelRelay::ModelRelay(asio::any_io_executor executor, asio::ip::tcp::socket& to,
-                       std::size_t bytes_max)
+                       std::size_t bytes_max, HeldBytes& held)
     : executor_(executor),
       to_(to),
       bytes_max_(bytes_max),
+      held_(held),
       news_(std::make_unique<StopSource>(executor)) {}
 
-void ModelRelay::add(std::string_view bytes) {
+// False: the sandbox holds as much as it may already.
+bool ModelRelay::add(std::string_view bytes) {
+  cut_ = cut_ || !held_.take(bytes.size());
+  if (cut_) return false;
   waiting_ += bytes;
   news_->stop();
+  return true;
 }
 
 void ModelRelay::begin(const net::HttpResponse& response) {
@@ -86,10 +95,10 @@ void ModelRelay::begin(const net::HttpResponse& response) {
 
 Task<> ModelRelay::ask(net::HttpClient& http, net::HttpRequest request) {
   const auto chunk = [this](std::string_view bytes) {
-    if (!bytes.empty()) add(fmt::format("{:x}\r\n{}\r\n", bytes.size(), bytes));
-    return true;
+    return bytes.empty() || add(fmt::format("{:x}\r\n{}\r\n", bytes.size(), bytes));
   };
   request.response_bytes_max = bytes_max_;
+  request.refusal_bytes_max = kRefusalBytesMax;
   request.on_head = [this](const net::HttpResponse& response) { begin(response); };
   request.on_body = chunk;
   try {
@@ -98,6 +107,7 @@ Task<> ModelRelay::ask(net::HttpClient& http, net::HttpRequest request) {
       begin(response);
       chunk(response.body);
     }
+    // One that was cut must not look whole.
     add("0\r\n\r\n");
   } catch (const Error& error) {
     // In the middle of an answer nothing can be said any more: it just ends early.
@@ -111,7 +121,12 @@ Task<> ModelRelay::write_all() {
   for (;;) {
     while (!waiting_.empty()) {
       const auto bytes = std::exchange(waiting_, {});
-      co_await asio::async_write(to_, asio::buffer(bytes), asio::use_awaitable);
+      co_await with_deadline("the answer", Deadline::in(kWriteTime),
+                             [](asio::ip::tcp::socket& to, const std::string& all) -> Task<> {
+                               co_await asio::async_write(to, asio::buffer(all),
+                                                          asio::use_awaitable);
+                             }(to_, bytes));
+      held_.give(bytes.size());
     }
     if (ended_) co_return;
     news_ = std::make_unique<StopSource>(executor_);

@@ -21,22 +21,26 @@ net::HttpRequest model_request(const ModelRoute& route, const std::string& rest,
 /// Passes a vendor's answer on while it comes.
 class ModelRelay {
  public:
+  /// `held` answers for what waits to be written, and outlives this.
   ModelRelay(boost::asio::any_io_executor executor, boost::asio::ip::tcp::socket& to,
-             std::size_t bytes_max);
-  /// Returns when the answer has been written, or its reader has gone.
+             std::size_t bytes_max, HeldBytes& held);
+  /// Returns when the answer has been written, or its reader has gone. One that reads too slowly
+  /// gets its beginning alone.
   Task<> run(net::HttpClient& http, net::HttpRequest request);
 
  private:
   void begin(const net::HttpResponse& response);
-  void add(std::string_view bytes);
+  bool add(std::string_view bytes);
   Task<> ask(net::HttpClient& http, net::HttpRequest request);
   Task<> write_all();
 
   boost::asio::any_io_executor executor_;
   boost::asio::ip::tcp::socket& to_;
   std::size_t bytes_max_;
+  HeldBytes& held_;
   std::string waiting_;
   bool begun_ = false;
+  bool cut_ = false;  // nothing more is added
   bool ended_ = false;
   std::unique_ptr<StopSource> news_;
 };

@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <array>
 #include <vector>
 
 namespace botburrow::sandbox {
@@ -30,11 +31,13 @@ constexpr auto kIdleTime = 180s;
 constexpr auto kWriteTime = 60s;
 constexpr std::size_t kPiece = 32 * 1024;
 
+constexpr const char* kNoBody =
+    "the body is too long, or ends early, or this sandbox has too many requests under way";
 }  // namespace
 
 ProxyConnection::ProxyConnection(asio::any_io_executor executor, net::UniqueFd socket,
                                  ProxyContext context)
-    : executor_(executor), socket_(executor), context_(context) {
+    : executor_(executor), socket_(executor), context_(context), held_(context.held) {
   // What process 1 accepted is TCP over IPv4: that is how it listens.
   socket_.assign(asio::ip::tcp::v4(), socket.release());
   socket_.native_non_blocking(true);
@@ -89,14 +92,21 @@ Task<> ProxyConnection::answer(int status, std::string text) {
 
 Task<> ProxyConnection::deny(const HostPort& target, std::string reason) {
   count("denied");
-  if (may_log()) {
-    context_.log.warning("egress_denied",
-                         {{"host", target.host}, {"port", target.port}, {"reason", reason}});
-  }
+  log_denied(target, reason);
   co_await answer(403, reason);
 }
 
 Task<> ProxyConnection::serve() {
+// Of refusals there can be any number; what was allowed is always told.
+void ProxyConnection::log_denied(const HostPort& target, const std::string& reason) {
+  if (context_.denied_lines_left <= 0) return;
+  context_.log.warning("egress_denied",
+                       {{"host", target.host}, {"port", target.port}, {"reason", reason}});
+  if (--context_.denied_lines_left > 0) return;
+  context_.log.warning("egress_denied",
+                       {{"reason", "more refusals of this sandbox are counted, and not told"}});
+}
+
   const auto head = co_await read_head();
   if (!head) co_return;
   switch (head->kind) {
@@ -160,11 +170,9 @@ Task<std::optional<ProxyConnection::Socket>> ProxyConnection::connect(HostPort t
     co_return std::nullopt;
   }
   count("allowed");
-  if (may_log()) {
-    context_.log.info("egress_connect", {{"host", target.host},
-                                         {"port", target.port},
-                                         {"address", endpoint->address().to_string()}});
-  }
+  context_.log.info(
+      "egress_connect",
+      {{"host", target.host}, {"port", target.port}, {"address", endpoint->address().to_string()}});
   co_return other;
 }
 
@@ -246,6 +254,18 @@ Task<> ProxyConnection::forward(ProxyHead head) {
 }
 
 Task<bool> ProxyConnection::read_chunks(std::string& body) {
+// In pieces as they come: a body is never held twice.
+Task<bool> ProxyConnection::read_into(std::string& body, std::size_t bytes) {
+  while (bytes > 0) {
+    if (read_.empty() && !co_await read_more()) co_return false;
+    const auto part = std::min(bytes, read_.size());
+    body.append(read_, 0, part);
+    read_.erase(0, part);
+    bytes -= part;
+  }
+  co_return true;
+}
+
   for (;;) {
     std::size_t end = 0;
     while ((end = read_.find("\r\n")) == std::string::npos) {
@@ -254,15 +274,13 @@ Task<bool> ProxyConnection::read_chunks(std::string& body) {
     std::size_t size = 0;
     const auto* const begin = read_.data();
     const auto [stop, error] = std::from_chars(begin, begin + end, size, 16);
-    if (error != std::errc() || stop == begin || size > context_.body_bytes_max) co_return false;
-    read_.erase(0, end + 2);
-    while (read_.size() < size + 2) {
-      if (!co_await read_more()) co_return false;
-    }
-    body.append(read_, 0, size);
-    if (body.size() > context_.body_bytes_max || read_.compare(size, 2, "\r\n") != 0)
+    if (error != std::errc() || stop == begin || size > context_.body_bytes_max - body.size())
       co_return false;
-    read_.erase(0, size + 2);
+    read_.erase(0, end + 2);
+    std::string line_end;
+    if (!held_.take(size) || !co_await read_into(body, size) || !co_await read_into(line_end, 2) ||
+        line_end != "\r\n")
+      co_return false;
     if (size == 0) co_return true;
   }
 }
@@ -270,14 +288,14 @@ Task<bool> ProxyConnection::read_chunks(std::string& body) {
 Task<std::optional<std::string>> ProxyConnection::read_body(ProxyHead head) {
   std::string body;
   if (head.chunked) {
-    if (co_await read_chunks(body)) co_return body;
+    if (co_await read_chunks(body)) co_return std::optional(std::move(body));
     co_return std::nullopt;
   }
-  if (head.body_bytes > context_.body_bytes_max) co_return std::nullopt;
-  while (read_.size() < head.body_bytes) {
-    if (!co_await read_more()) co_return std::nullopt;
-  }
-  co_return read_.substr(0, static_cast<std::size_t>(head.body_bytes));
+  const auto size = static_cast<std::size_t>(head.body_bytes);
+  if (head.body_bytes > context_.body_bytes_max || !held_.take(size)) co_return std::nullopt;
+  body.reserve(size);
+  if (!co_await read_into(body, size)) co_return std::nullopt;
+  co_return std::optional(std::move(body));
 }
 
 Task<> ProxyConnection::serve_local(ProxyHead head) {
@@ -293,7 +311,7 @@ Task<> ProxyConnection::serve_local(ProxyHead head) {
   LocalAnswer given{.status = 404, .body = R"({"error":{"message":"nothing is served here"}})"};
   if (context_.local && !head.path.starts_with(kModels)) {
     auto body = co_await with_deadline("the body", Deadline::in(kWriteTime), read_body(head));
-    if (!body) co_return co_await answer(413, "the body is too long, or ends early");
+    if (!body) co_return co_await answer(413, kNoBody);
     LocalRequest request{.method = head.method,
                          .path = head.path,
                          .headers = head.headers,
@@ -301,10 +319,15 @@ Task<> ProxyConnection::serve_local(ProxyHead head) {
     given = co_await context_.local(std::move(request));
   }
   count("local");
-  const auto text = fmt::format(
-      "HTTP/1.1 {} Answer\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{}",
-      given.status, given.content_type, given.body.size(), given.body);
-  co_await asio::async_write(socket_, asio::buffer(text), asio::use_awaitable);
+  co_await with_deadline("the answer", Deadline::in(kWriteTime), write_local(given));
+}
+
+Task<> ProxyConnection::write_local(const LocalAnswer& given) {
+  const auto head = fmt::format(
+      "HTTP/1.1 {} Answer\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+      given.status, given.content_type, given.body.size());
+  const std::array<asio::const_buffer, 2> parts{asio::buffer(head), asio::buffer(given.body)};
+  co_await asio::async_write(socket_, parts, asio::use_awaitable);
   boost::system::error_code ignored;
   socket_.shutdown(Socket::shutdown_both, ignored);
 }
@@ -312,10 +335,10 @@ Task<> ProxyConnection::serve_local(ProxyHead head) {
 Task<> ProxyConnection::serve_model(const ModelRoute& route, std::string name, std::string rest,
                                     ProxyHead head) {
   auto body = co_await with_deadline("the body", Deadline::in(kWriteTime), read_body(head));
-  if (!body) co_return co_await answer(413, "the body is too long, or ends early");
+  if (!body) co_return co_await answer(413, kNoBody);
   count("model");
   context_.log.debug("egress_connect", {{"host", "model:" + name}});
-  ModelRelay relay(executor_, socket_, context_.body_bytes_max);
+  ModelRelay relay(executor_, socket_, context_.body_bytes_max, held_);
   co_await relay.run(*context_.http, model_request(route, rest, head, std::move(*body)));
 }
 

@@ -24,7 +24,8 @@ struct ProxyContext {
   const std::function<Task<LocalAnswer>(LocalRequest)>& local;
   std::size_t body_bytes_max;
   std::uint64_t& bytes_left;
-  int& log_lines_left;  ///< a program that asks without end must not fill the log
+  int& denied_lines_left;  ///< a program that asks without end must not fill the log
+  HeldBytesBudget& held;
   net::HttpClient* http;
   const Log& log;
   Metrics::Values& requests;
@@ -52,16 +53,19 @@ class ProxyConnection {
   Task<> serve_local(ProxyHead head);
   Task<> serve_model(const ModelRoute& route, std::string name, std::string rest, ProxyHead head);
   Task<std::optional<std::string>> read_body(ProxyHead head);
+  Task<bool> read_into(std::string& body, std::size_t bytes);
   Task<bool> read_chunks(std::string& body);
+  Task<> write_local(const LocalAnswer& given);
   Task<> relay(Socket& other, bool both_ways);
   Task<> copy(Socket& from, Socket& to);
   bool spend(std::size_t bytes);
-  bool may_log() { return context_.log_lines_left > 0 && context_.log_lines_left-- > 0; }
+  void log_denied(const HostPort& target, const std::string& reason);
   void count(const char* outcome) { context_.requests.with({outcome}).add(); }
 
   boost::asio::any_io_executor executor_;
   Socket socket_;
   ProxyContext context_;
+  HeldBytes held_;    // a body, and what waits to be written
   std::string read_;  // bytes of the client that nobody has used yet
   Instant last_byte_ = BootClock::now();
 };
