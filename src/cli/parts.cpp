@@ -225,7 +225,9 @@ std::map<std::string, sandbox::ModelRoute> model_routes(const Settings& settings
     const auto key = settings.secret(key_name);
     if (key.empty()) return;
     const bool anthropic = std::string_view(provider) == "anthropic";
-    sandbox::ModelRoute route{.base_url = std::move(base_url)};
+    sandbox::ModelRoute route{
+        .base_url = std::move(base_url),
+        .api = anthropic ? sandbox::ModelApi::anthropic : sandbox::ModelApi::openai};
     if (anthropic)
       route.headers.emplace_back("x-api-key", key);
     else
@@ -241,7 +243,8 @@ std::map<std::string, sandbox::ModelRoute> model_routes(const Settings& settings
   add("deepseek", "https://api.deepseek.com/v1", "DEEPSEEK_API_KEY");
   // It asks for no key.
   routes.emplace("ollama",
-                 sandbox::ModelRoute{.base_url = llm::ollama_url(settings.text("OLLAMA_HOST"))});
+                 sandbox::ModelRoute{.base_url = llm::ollama_url(settings.text("OLLAMA_HOST")),
+                                     .api = sandbox::ModelApi::ollama});
   return routes;
 }
 

@@ -37,8 +37,21 @@ executors::Job::Api api_of(llm::Api api) {
   return executors::Job::Api::openai;
 }
 
+// As the program speaks, so it may call.
+sandbox::ModelApi calls_of(executors::Job::Api api) {
+  switch (api) {
+    case executors::Job::Api::anthropic:
+      return sandbox::ModelApi::anthropic;
+    case executors::Job::Api::ollama:
+      return sandbox::ModelApi::ollama;
+    case executors::Job::Api::openai:
+      break;
+  }
+  return sandbox::ModelApi::openai;
+}
+
 sandbox::ModelRoute route_to(const llm::ProviderConfig& provider) {
-  sandbox::ModelRoute route{.base_url = provider.api_base};
+  sandbox::ModelRoute route{.base_url = provider.api_base, .api = calls_of(api_of(provider.api))};
   if (provider.key.empty()) return route;
   if (provider.api == llm::Api::anthropic)
     route.headers.emplace_back("x-api-key", provider.key);

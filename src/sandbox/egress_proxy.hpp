@@ -8,6 +8,7 @@
 #include "net/unique_fd.hpp"
 #include "sandbox/egress_rules.hpp"
 #include "sandbox/held_bytes.hpp"
+#include "sandbox/model_calls.hpp"
 #include "sandbox/proxy_head.hpp"
 
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -26,6 +27,7 @@ namespace botburrow::sandbox {
 struct ModelRoute {
   std::string base_url;                                 ///< without a trailing slash
   std::vector<std::pair<std::string, Secret>> headers;  ///< such as x-api-key
+  ModelApi api = ModelApi::anthropic;                   ///< only its calls are passed on
 };
 
 /// A request for something that the runner itself serves, whole.

@@ -3,6 +3,7 @@
 #include "base/cleanup.hpp"
 #include "base/deadline.hpp"
 #include "base/error.hpp"
+#include "base/json.hpp"
 #include "base/stop.hpp"
 #include "net/resolve.hpp"
 #include "sandbox/model_relay.hpp"
@@ -13,8 +14,8 @@
 #include <boost/asio/write.hpp>
 #include <fmt/format.h>
 
-#include <charconv>
 #include <array>
+#include <charconv>
 #include <vector>
 
 namespace botburrow::sandbox {
@@ -30,9 +31,9 @@ constexpr auto kConnectTime = 10s;
 constexpr auto kIdleTime = 180s;
 constexpr auto kWriteTime = 60s;
 constexpr std::size_t kPiece = 32 * 1024;
-
 constexpr const char* kNoBody =
     "the body is too long, or ends early, or this sandbox has too many requests under way";
+
 }  // namespace
 
 ProxyConnection::ProxyConnection(asio::any_io_executor executor, net::UniqueFd socket,
@@ -96,7 +97,6 @@ Task<> ProxyConnection::deny(const HostPort& target, std::string reason) {
   co_await answer(403, reason);
 }
 
-Task<> ProxyConnection::serve() {
 // Of refusals there can be any number; what was allowed is always told.
 void ProxyConnection::log_denied(const HostPort& target, const std::string& reason) {
   if (context_.denied_lines_left <= 0) return;
@@ -107,6 +107,7 @@ void ProxyConnection::log_denied(const HostPort& target, const std::string& reas
                        {{"reason", "more refusals of this sandbox are counted, and not told"}});
 }
 
+Task<> ProxyConnection::serve() {
   const auto head = co_await read_head();
   if (!head) co_return;
   switch (head->kind) {
@@ -253,7 +254,6 @@ Task<> ProxyConnection::forward(ProxyHead head) {
   co_await relay(*other, false);
 }
 
-Task<bool> ProxyConnection::read_chunks(std::string& body) {
 // In pieces as they come: a body is never held twice.
 Task<bool> ProxyConnection::read_into(std::string& body, std::size_t bytes) {
   while (bytes > 0) {
@@ -266,6 +266,7 @@ Task<bool> ProxyConnection::read_into(std::string& body, std::size_t bytes) {
   co_return true;
 }
 
+Task<bool> ProxyConnection::read_chunks(std::string& body) {
   for (;;) {
     std::size_t end = 0;
     while ((end = read_.find("\r\n")) == std::string::npos) {
@@ -334,6 +335,11 @@ Task<> ProxyConnection::write_local(const LocalAnswer& given) {
 
 Task<> ProxyConnection::serve_model(const ModelRoute& route, std::string name, std::string rest,
                                     ProxyHead head) {
+  if (!is_model_call(route.api, head.method, rest)) {
+    co_return co_await deny({.host = "model:" + name, .port = 0},
+                            fmt::format("{} {} is no call of this model that programs may make",
+                                        head.method, utf8_prefix(rest, 200)));
+  }
   auto body = co_await with_deadline("the body", Deadline::in(kWriteTime), read_body(head));
   if (!body) co_return co_await answer(413, kNoBody);
   count("model");

@@ -128,7 +128,8 @@ TEST_F(ExecutorPeers, OpenCodePostsThroughTheRunner) {
   Job job{.provider = "openai", .model = "gpt-4o", .api = Job::Api::openai};
   expect_good(run(opencode, program, std::move(job),
                   {.base_url = model.url() + "/v1",
-                   .headers = {{"Authorization", Secret(std::string("Bearer ") + kKey)}}}));
+                   .headers = {{"Authorization", Secret(std::string("Bearer ") + kKey)}},
+                   .api = sandbox::ModelApi::openai}));
 }
 
 TEST_F(ExecutorPeers, OpenCodeSpeaksToAnthropicToo) {

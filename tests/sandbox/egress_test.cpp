@@ -23,18 +23,22 @@ class EgressTest : public ::testing::Test {
     });
     site.route("POST", "/echo",
                [this](net::ServerRequest request) { return answer(request, request.body); });
-    site.route("POST", "/v1/messages", [this](net::ServerRequest request) {
+    site.route("POST", "/v1/messages", 16u << 20, [this](net::ServerRequest request) {
       return answer(request, "{\"said\":" + request.body + "}");
     });
-    site.stream("GET", "/v1/stream", "text/event-stream",
+    site.stream("GET", "/v1/models", "text/event-stream",
                 [](net::ServerRequest, net::ResponseStream& stream) -> Task<> {
                   for (int event = 0; event < 3; ++event)
                     co_await stream.write(fmt::format("data: {}\n\n", event));
                 });
-    site.route("GET", "/v1/refused", [](net::ServerRequest) -> Task<net::ServerResponse> {
-      auto response = net::ServerResponse::json(429, R"({"slow":"down"})");
-      response.headers.emplace_back("Retry-After", "7");
-      co_return response;
+    site.route("POST", "/v1/messages/count_tokens",
+               [](net::ServerRequest) -> Task<net::ServerResponse> {
+                 auto response = net::ServerResponse::json(429, R"({"slow":"down"})");
+                 response.headers.emplace_back("Retry-After", "7");
+                 co_return response;
+               });
+    site.route("GET", "/v1/files", [this](net::ServerRequest request) {
+      return answer(request, "what else the key opens");
     });
     site.start();
   }
@@ -61,7 +65,7 @@ class EgressTest : public ::testing::Test {
                bool enabled = true) {
     SandboxSettings settings{.workspace_root = root.path(), .private_allow = std::move(operators)};
     EgressServices egress{.http = &http};
-    egress.models["vendor"] = {.base_url = site.url() + "/v1",
+    egress.models["vendor"] = {.base_url = site.url(),
                                .headers = {{"x-api-key", Secret("the-real-key")}}};
     all.push_back(std::make_unique<Sandboxes>(settings, log, metrics, egress));
     places.push_back(std::make_unique<Place>(
@@ -203,7 +207,7 @@ TEST_F(EgressTest, StoppingClosesWhatIsOpen) {
 TEST_F(EgressTest, AModelIsReachedWithoutItsKeyInside) {
   auto& ours = place({});
   const auto cli = run(ours.extra_sandbox({.models = {"vendor"}}));
-  const auto url = std::string("http://127.0.0.1:3128/_/llm/vendor");
+  const auto url = std::string("http://127.0.0.1:3128/_/llm/vendor/v1");
   EXPECT_EQ(out_of(*cli,
                    "curl -sS -H 'x-api-key: placeholder' -H 'Authorization: Bearer x' "
                    "-H 'anthropic-version: 2023-06-01' -d '\"hi\"' " +
@@ -214,8 +218,9 @@ TEST_F(EgressTest, AModelIsReachedWithoutItsKeyInside) {
   EXPECT_EQ(seen[0].header("authorization"), std::nullopt);
   EXPECT_EQ(seen[0].header("anthropic-version"), "2023-06-01");
 
-  EXPECT_EQ(out_of(*cli, "curl -sSN " + url + "/stream"), "data: 0\n\ndata: 1\n\ndata: 2\n\n");
-  EXPECT_THAT(out_of(*cli, "curl -sSi " + url + "/refused"),
+  EXPECT_EQ(out_of(*cli, "curl -sSN " + url + "/models?limit=3"),
+            "data: 0\n\ndata: 1\n\ndata: 2\n\n");
+  EXPECT_THAT(out_of(*cli, "curl -sSi -d x " + url + "/messages/count_tokens"),
               AllOf(StartsWith("HTTP/1.1 429"), HasSubstr("retry-after: 7"),
                     HasSubstr(R"({"slow":"down"})")));
   EXPECT_EQ(out_of(*cli,
@@ -226,9 +231,61 @@ TEST_F(EgressTest, AModelIsReachedWithoutItsKeyInside) {
   EXPECT_THAT(lines->all(), Not(HasSubstr("the-real-key")));
 }
 
+TEST_F(EgressTest, TheKeyOfAModelOpensNothingElse) {
+  auto& ours = place({});
+  const auto cli = run(ours.extra_sandbox({.models = {"vendor"}}));
+  for (const auto* call :
+       {"/v1/files", "/v1/messages/../files", "/v1/messages/%2e%2e/files", "/../v1/files",
+        "/v1/models/../files", "//v1/files", "/v1/models/", "?x=/v1/models", "/v1/models#/../files",
+        "-X DELETE /v1/models", "-X PUT /v1/messages", "/v1/messages"}) {
+    // Curl would tidy up a path.
+    const std::string_view text = call;
+    const auto path = text.substr(text.find_first_of("/?"));
+    const std::string_view method =
+        text.starts_with("-X ") ? text.substr(3, text.find(' ', 3) - 3) : "GET";
+    EXPECT_THAT(
+        out_of(*cli,
+               fmt::format("exec 3<>/dev/tcp/127.0.0.1/3128; printf '%s %s HTTP/1.1\\r\\n"
+                           "Content-Length: 0\\r\\n\\r\\n' '{}' '/_/llm/vendor{}' >&3; cat <&3",
+                           method, path)),
+        AllOf(StartsWith("HTTP/1.1 403"), HasSubstr("is no call of this model")))
+        << call;
+  }
+  EXPECT_THAT(seen, IsEmpty());
+  EXPECT_EQ(lines->count("egress_denied", "model:vendor"), 12U);
+}
+
+TEST_F(EgressTest, ManyRefusalsDoNotHideWhatWasAllowed) {
+  auto& ours = place({here()}, {here()});
+  out_of(ours,
+         "for i in $(seq 210); do exec 3<>/dev/tcp/127.0.0.1/3128; printf 'GET http://10.0.0.1/ "
+         "HTTP/1.1\\r\\n\\r\\n' >&3; cat <&3; done");
+  EXPECT_EQ(count("denied"), 210);
+  EXPECT_EQ(lines->count("egress_denied", "10.0.0.1"), 200U);
+  EXPECT_EQ(lines->count("egress_denied", "more refusals"), 1U);
+  EXPECT_EQ(out_of(ours, fmt::format("curl -sS http://{}/hello", here())), "hello from the site");
+  EXPECT_EQ(lines->count("egress_connect", "127.0.0.1"), 1U);
+}
+
+TEST_F(EgressTest, WhatASandboxHoldsInTheRunnersMemoryIsBounded) {
+  auto& ours = place({});
+  const auto cli = run(ours.extra_sandbox({.models = {"vendor"}}));
+  // Four bodies of 20 MiB that never come: the last of them has no room.
+  EXPECT_THAT(out_of(*cli,
+                     "for i in 1 2 3 4; do (exec 3<>/dev/tcp/127.0.0.1/3128; printf 'POST "
+                     "/_/llm/vendor/v1/messages HTTP/1.1\\r\\nContent-Length: 20971520\\r\\n\\r\\n"
+                     "x' >&3; cat <&3) & done; wait -n"),
+              AllOf(StartsWith("HTTP/1.1 413"), HasSubstr("too many requests under way")));
+  // Whoever has gone holds nothing any more.
+  EXPECT_EQ(out_of(*cli,
+                   "head -c 8000000 /dev/zero | tr '\\0' 1 | curl -sS -H 'Expect:' --data-binary "
+                   "@- http://127.0.0.1:3128/_/llm/vendor/v1/messages | wc -c"),
+            "8000009\n");
+}
+
 TEST_F(EgressTest, CommandsOfAnAgentReachNoModel) {
   auto& ours = place({});
-  EXPECT_THAT(out_of(ours, "curl -sSi http://127.0.0.1:3128/_/llm/vendor/messages"),
+  EXPECT_THAT(out_of(ours, "curl -sSi http://127.0.0.1:3128/_/llm/vendor/v1/messages"),
               StartsWith("HTTP/1.1 404"));
   EXPECT_THAT(seen, IsEmpty());
 }
@@ -253,7 +310,7 @@ TEST_F(EgressTest, AVendorThatIsAwayIsA502) {
   auto& ours = place({});
   run(site.stop(0s));
   const auto cli = run(ours.extra_sandbox({.models = {"vendor"}}));
-  EXPECT_THAT(out_of(*cli, "curl -sSi -d x http://127.0.0.1:3128/_/llm/vendor/messages"),
+  EXPECT_THAT(out_of(*cli, "curl -sSi -d x http://127.0.0.1:3128/_/llm/vendor/v1/messages"),
               StartsWith("HTTP/1.1 502"));
 }
 
