@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,7 +36,14 @@ inline constexpr std::size_t kDumpedKeysMax = 300'000;
 
 /// Reads them in one script, while everything goes on. It holds the server up as long as it takes:
 /// about a second for 100,000 keys. The answer must fit into Redis::Options::reply_bytes_max.
-Task<RedisDump> dump_keys(net::Redis& redis, Deadline deadline);
+/// Throws Error{limit} where there are more than `keys_max`, before any is read: what cannot be put
+/// back must not look like a backup.
+Task<RedisDump> dump_keys(net::Redis& redis, Deadline deadline,
+                          std::size_t keys_max = kDumpedKeysMax);
+
+/// The number of the generation in this Redis, also of one that restore_keys is about to replace;
+/// nothing where it holds none.
+Task<std::optional<std::int64_t>> find_generation_number(net::Redis& redis, Deadline deadline);
 
 enum class RestoreResult {
   done,

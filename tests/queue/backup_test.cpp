@@ -116,6 +116,35 @@ TEST_F(Backup, FormThatTheServerDoesNotKnowChangesNothing) {
   EXPECT_EQ(census().waiting, 1);
 }
 
+TEST_F(Backup, MoreKeysThanCanBePutBackAreNoBackup) {
+  const auto keys = dump().keys.size();
+  ask({"SET", "agent:tries:a:n1", "1"});
+  const auto take = [&](std::size_t most) {
+    return run(dump_keys(redis, Deadline::in(std::chrono::seconds(20)), most));
+  };
+  EXPECT_EQ(take(keys + 1).keys.size(), keys + 1);
+  try {
+    take(keys);
+    FAIL() << "it was taken";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), errc::limit);
+    EXPECT_THAT(error.message(), HasSubstr(std::to_string(keys + 1) + " keys are more than"));
+    EXPECT_THAT(error.message(), HasSubstr("dump.rdb"));
+  }
+}
+
+TEST_F(Backup, GenerationOfTheServerIsFoundBeforeItGoes) {
+  const auto number = [&] {
+    return run(find_generation_number(redis, Deadline::in(std::chrono::seconds(20))));
+  };
+  ask({"SET", "work:generation", "a:set:1003"});
+  EXPECT_EQ(number(), 1003);
+  ask({"SET", "work:generation", "nonsense"});
+  EXPECT_EQ(number(), std::nullopt);
+  ask({"DEL", "work:generation"});
+  EXPECT_EQ(number(), std::nullopt);
+}
+
 TEST_F(Backup, BytesThatAreNoTextComeBackAsTheyWere) {
   const std::string bytes("\0\xff\r\n\x80", 5);
   ask({"HSET", "journal:w:blobs", "1", bytes});
