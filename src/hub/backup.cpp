@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 
 namespace botburrow::hub {
@@ -37,6 +38,33 @@ Handle open(const std::string& path, int flags) {
 
 }  // namespace
 
+std::string real_path(const std::string& database) {
+  std::error_code ignored;
+  const auto real = std::filesystem::weakly_canonical(database, ignored);
+  return real.empty() ? database : real.string();
+}
+
+std::string lock_path(const std::string& database) {
+  return real_path(database) + ".lock";
+}
+
+std::optional<std::int64_t> find_generation(const std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) return std::nullopt;
+  try {
+    const auto db = open(path, SQLITE_OPEN_READWRITE);
+    sqlite3_stmt* statement = nullptr;
+    const int code =
+        sqlite3_prepare_v2(db.get(), "SELECT generation FROM dataset", -1, &statement, nullptr);
+    const std::unique_ptr<sqlite3_stmt, decltype(&sqlite3_finalize)> owned(statement,
+                                                                           &sqlite3_finalize);
+    if (code != SQLITE_OK || sqlite3_step(statement) != SQLITE_ROW) return std::nullopt;
+    return sqlite3_column_int64(statement, 0);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
 void copy_database(const std::string& from, const std::string& to) {
   // Opened for writing only because the write-ahead log's index must be; nothing is written.
   const auto source = open(from, SQLITE_OPEN_READWRITE);
@@ -58,7 +86,7 @@ void copy_database(const std::string& from, const std::string& to) {
     fail(to, sqlite3_errmsg(target.get()));
 }
 
-void prepare_restored(const std::string& path) {
+void prepare_restored(const std::string& path, std::int64_t above) {
   try {
     Database db(path);
     {
@@ -67,7 +95,8 @@ void prepare_restored(const std::string& path) {
         throw Error(errc::bad_input,
                     fmt::format("{}: the database in the backup is damaged", path));
     }
-    Sql(db, "UPDATE dataset SET generation = generation + ?1", kGenerationsSince).run();
+    Sql(db, "UPDATE dataset SET generation = max(generation, ?1) + ?2", above, kGenerationsSince)
+        .run();
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)");
   } catch (const Error& error) {
     if (error.code() == errc::bad_input || error.code() == errc::io) throw;

@@ -2,12 +2,12 @@
 
 #include "base/error.hpp"
 #include "base/random.hpp"
+#include "hub/backup.hpp"
 #include "hub/sqlite_schema.hpp"
 
 #include <boost/json/array.hpp>
 
 #include <algorithm>
-#include <filesystem>
 
 namespace botburrow::hub {
 namespace {
@@ -16,12 +16,10 @@ constexpr std::chrono::minutes kContentKept{10};
 constexpr std::chrono::hours kAuditKept{24 * 90};
 constexpr std::size_t kRoomWanted = 256 * 1024;  // a few of the largest writes
 
-/// Beside the file itself: SQLite has locks of its own on that. One for all names of one file.
-std::string lock_path(const std::string& database) {
+/// The file must be there before its name can be followed.
+std::string lock_of(const std::string& database) {
   ensure_database_file(database);
-  std::error_code ignored;
-  const auto real = std::filesystem::weakly_canonical(database, ignored);
-  return (real.empty() ? database : real.string()) + ".lock";
+  return lock_path(database);
 }
 
 }  // namespace
@@ -34,7 +32,7 @@ SqliteStore::SqliteStore(StoreOptions options, Clock& clock, Random& random)
     : options_(std::move(options)),
       clock_(clock),
       random_(random),
-      lock_(lock_path(options_.path),
+      lock_(lock_of(options_.path),
             {.what = "hub database " + options_.path,
              .cure = "choose another place with --data DIR or DATABASE_URL"}),
       db_(options_.path) {

@@ -1,7 +1,13 @@
 // The file of backup, and what the commands refuse before they change anything.
+#include "hub/backup.hpp"
+
 #include "base/error.hpp"
+#include "base/file_lock.hpp"
 #include "base/json.hpp"
+#include "base/random.hpp"
+#include "base/time.hpp"
 #include "cli/backup_file.hpp"
+#include "hub/store.hpp"
 #include "run_program.hpp"
 #include "tests/support/private_redis.hpp"
 
@@ -10,6 +16,7 @@
 #include <gtest/gtest.h>
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -173,6 +180,141 @@ TEST_F(BackupCommand, SaysWhatItDoesNotKnow) {
   EXPECT_THAT(missing.err, HasSubstr("No such file"));
   EXPECT_EQ(run({"restore"}).exit_code, 64);
   EXPECT_EQ(run({"backup", file(), "--only", "mail"}).exit_code, 64);
+}
+
+/// With the database of a Hub that does not run.
+class RestoreHub : public BackupCommand {
+ protected:
+  RestoreHub() {
+    redis_.ask({"SET", "work:generation", "set:1"});
+    make_database(database());
+  }
+  static void make_database(const std::string& path) {
+    hub::open_sqlite_store({.path = path}, system_clock(), system_random());
+  }
+  /// As whoever has set nothing runs it.
+  Ran run_bare(std::vector<std::string> words) {
+    return run_program({.arguments = std::move(words), .environment = {{"HOME", folder_.path()}}});
+  }
+  Ran back_up() { return run({"backup", file(), "--hub-database", database(), "--force"}); }
+  Ran restore(const std::string& database) {
+    return run({"restore", file(), "--hub-database", database, "--force"});
+  }
+  std::string database() const { return folder_.path() + "/hub.db"; }
+  static std::int64_t generation_of(const std::string& path) {
+    return hub::find_generation(path).value_or(-1);
+  }
+};
+
+TEST_F(RestoreHub, SecondRestoreOfOneBackupBeginsAboveTheFirst) {
+  ASSERT_EQ(back_up().exit_code, 0);
+  ASSERT_EQ(restore(database()).exit_code, 0);
+  const auto first = generation_of(database());
+  ASSERT_EQ(restore(database()).exit_code, 0);
+  EXPECT_GE(generation_of(database()), first + 1000);
+}
+
+TEST_F(RestoreHub, GenerationOfRedisCountsWhereTheDatabaseIsLost) {
+  ASSERT_EQ(back_up().exit_code, 0);
+  redis_.ask({"SET", "work:generation", "set:5000"});
+  std::filesystem::remove(database());
+  ASSERT_EQ(restore(database()).exit_code, 0);
+  EXPECT_EQ(generation_of(database()), 6000);
+  std::filesystem::remove(database());
+  redis_.ask({"SET", "work:generation", "set:7000"});
+  ASSERT_EQ(run({"restore", file(), "--only", "hub", "--hub-database", database()}).exit_code, 0);
+  EXPECT_EQ(generation_of(database()), 8000);
+}
+
+TEST_F(RestoreHub, WhereNobodyKnowsTheGenerationItIsAboveAllThatWereCounted) {
+  ASSERT_EQ(back_up().exit_code, 0);
+  std::filesystem::remove(database());
+  redis_.flush();
+  ASSERT_EQ(restore(database()).exit_code, 0);
+  EXPECT_GT(generation_of(database()), 1'700'000'000);
+}
+
+TEST_F(RestoreHub, DatabaseThatIsNamedIsTheOneThatIsWrittenWithoutAnySetting) {
+  ASSERT_EQ(back_up().exit_code, 0);
+  const auto own = folder_.path() + "/.local/state/botburrow/hub.db";
+  make_database(own);
+  const auto before = text_of(own);
+  const auto named = folder_.path() + "/named.db";
+  const Ran both = run_bare({"restore", file(), "--hub-database", named, "--force"});
+  EXPECT_EQ(both.exit_code, 64);
+  EXPECT_THAT(both.err, HasSubstr("--redis-url"));
+  EXPECT_FALSE(std::filesystem::exists(named));
+  const Ran alone =
+      run_bare({"restore", file(), "--hub-database", named, "--only", "hub", "--force"});
+  ASSERT_EQ(alone.exit_code, 0) << alone.err;
+  EXPECT_GT(generation_of(named), 0);
+  EXPECT_EQ(text_of(own), before) << "another Hub's";
+}
+
+TEST_F(RestoreHub, FolderOfUpAndPartsApartAreNotMixed) {
+  ASSERT_EQ(back_up().exit_code, 0);
+  for (const auto& [flag, value] :
+       {std::pair{"--hub-database", database()}, std::pair{"--redis-url", redis_.url()}}) {
+    const Ran mixed =
+        run({"restore", file(), "--data", folder_.path() + "/up", flag, value, "--force"});
+    EXPECT_EQ(mixed.exit_code, 64) << flag;
+    EXPECT_THAT(mixed.err, HasSubstr("not both"));
+  }
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() + "/up"));
+}
+
+TEST_F(RestoreHub, CountsThatAreOffAreSaidAndHoldNothingUp) {
+  redis_.ask({"HSET", "work:stats", "enqueued", "7"});
+  const Ran made = back_up();
+  ASSERT_EQ(made.exit_code, 0) << made.err;
+  EXPECT_THAT(made.err, HasSubstr("warning: the census of Redis does not close"));
+  std::filesystem::remove(database());
+  const Ran back = restore(database());
+  EXPECT_EQ(back.exit_code, 0) << back.err;
+  EXPECT_THAT(back.err, HasSubstr("warning: the census does not close after restoring"));
+  EXPECT_TRUE(std::filesystem::exists(database())) << "Redis is restored, and so the Hub must be";
+}
+
+TEST_F(RestoreHub, LinkLeadsToTheDatabaseAndToItsLock) {
+  ASSERT_EQ(back_up().exit_code, 0);
+  const auto link = folder_.path() + "/link.db";
+  std::filesystem::create_symlink(database(), link);
+  const auto before = generation_of(database());
+  {
+    const FileLock hub(hub::lock_path(database()), {.what = "it", .cure = "wait"});
+    const Ran served = restore(link);
+    EXPECT_NE(served.exit_code, 0);
+    EXPECT_THAT(served.err, HasSubstr("in use by process"));
+  }
+  ASSERT_EQ(restore(link).exit_code, 0);
+  EXPECT_TRUE(std::filesystem::is_symlink(link));
+  EXPECT_GT(generation_of(database()), before);
+}
+
+TEST_F(RestoreHub, DatabaseStaysItsOwners) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root may give files away";
+  constexpr uid_t kHub = 12345;
+  const auto owner_of = [](const std::string& path) {
+    struct stat info{};
+    return ::stat(path.c_str(), &info) == 0 ? info.st_uid : 0;
+  };
+  ASSERT_EQ(back_up().exit_code, 0);
+  std::filesystem::remove(database() + ".lock");
+  ASSERT_EQ(::chown(database().c_str(), kHub, kHub), 0);
+  ASSERT_EQ(restore(database()).exit_code, 0);
+  EXPECT_EQ(owner_of(database()), kHub);
+  EXPECT_EQ(owner_of(database() + ".lock"), kHub);
+  // A new one is the folder's owner's.
+  const auto folder = folder_.path() + "/hub";
+  std::filesystem::create_directory(folder);
+  ASSERT_EQ(::chown(folder.c_str(), kHub, kHub), 0);
+  ASSERT_EQ(restore(folder + "/hub.db").exit_code, 0);
+  EXPECT_EQ(owner_of(folder + "/hub.db"), kHub);
+  EXPECT_EQ(owner_of(folder + "/hub.db.lock"), kHub);
+  // Redis beside it would be root's.
+  const Ran mixed = run_bare({"restore", file(), "--data", folder, "--force"});
+  EXPECT_NE(mixed.exit_code, 0);
+  EXPECT_THAT(mixed.err, HasSubstr("belongs to user 12345"));
 }
 
 }  // namespace

@@ -121,6 +121,30 @@ TEST_F(BackupApart, MentionThatWaitedIsAnsweredOnceInTheRestoredSystem) {
   end(coordinator);
 }
 
+TEST_F(BackupApart, OneBackupPutBackTwiceUnderServicesThatGoOnIsAnsweredEachTime) {
+  use_model();
+  start_hub();
+  define_agent("anna");
+  register_agent("anna");
+  auto& coordinator = start({"coordinator"});
+  const auto id = post_as_owner("@anna are you there?");
+  eventually("it waits", [&] { return cli_line({"LLEN", "work:queue:high"}) == "1"; });
+  ask({"backup", file(), "--hub-database", database(), "--json"});
+  auto& runner = start({"runner"});
+  for (const auto* time : {"first", "second"}) {
+    kill_hub();
+    ask({"restore", file(), "--hub-database", database(), "--force", "--json"});
+    restart_hub();
+    // The runner has seen fences of the time before, and must not take the new ones for theirs.
+    eventually(
+        fmt::format("it is answered, the {} time", time),
+        [&] { return answers_of(look_at(id), "anna").size() == 1; }, 60s);
+    eventually("nothing is left to do", [&] { return at_rest(); });
+  }
+  end(runner);
+  end(coordinator);
+}
+
 TEST_F(BackupApart, QueueOfYesterdayUnderALiveHubAnswersNothingTwice) {
   use_model();
   start_hub();
