@@ -16,6 +16,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 
 namespace botburrow::cli {
 namespace {
@@ -76,6 +77,19 @@ void take_place(Patient& patient, const RunningSystem& system, const std::string
                        : "services apart, by HUB_URL and REDIS_URL";
 }
 
+/// An `up` that was ended in good order leaves no run.json; its data is there all the same. Empty
+/// where somebody says that services run apart, or nothing of the kind is there.
+std::string stopped_system(const Context& context, const LocateFlags& flags,
+                           const Settings& client) {
+  if (!flags.data.empty() || client.is_set("HUB_URL") || client.is_set("REDIS_URL")) return "";
+  const auto folder = context.environment.default_data_folder();
+  std::error_code error;
+  const bool lived = std::filesystem::exists(folder + "/keys.json", error) ||
+                     std::filesystem::exists(folder + "/hub.db", error);
+  if (!lived) return "";
+  return fmt::format("the system of {} is stopped; start it with `botburrow up`", folder);
+}
+
 /// Services apart: what a coordinator and a runner would read here.
 Patient examine(const Context& context, const LocateFlags& flags, const DoctorFlags& own) {
   const auto client = settings_of(context, flags, "client");
@@ -89,6 +103,9 @@ Patient examine(const Context& context, const LocateFlags& flags, const DoctorFl
   RunningSystem system;
   try {
     system = locate_system(context, flags);
+    if (system.pid == 0) trouble = stopped_system(context, flags, client);
+    // Settings say nothing of a system that does not run.
+    if (!trouble.empty()) system = {};
   } catch (const Error& error) {
     trouble = error.message();
   }

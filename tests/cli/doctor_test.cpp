@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 #include <regex>
 #include <set>
@@ -68,6 +69,19 @@ TEST_F(DoctorCommand, SaysWhereNothingRuns) {
   EXPECT_EQ(ran.exit_code, 1) << ran.err;
   EXPECT_EQ(ran.err, "");
   EXPECT_EQ(faults(ran), std::vector<std::string>{"system.running"});
+}
+
+TEST_F(DoctorCommand, UpThatWasStoppedIsNamedAndNothingElse) {
+  const auto data = folder_.path() + "/.local/state/botburrow";
+  std::filesystem::create_directories(data);
+  std::ofstream(data + "/hub.db") << "a Hub lived here";
+  const Ran ran = run({"--json"});
+  EXPECT_EQ(ran.exit_code, 1) << ran.err;
+  EXPECT_EQ(faults(ran), std::vector<std::string>{"system.running"});
+  EXPECT_THAT(ran.out, HasSubstr("start it with `botburrow up`"));
+  // Who names services apart does not mean it.
+  const Ran apart = run({"--json"}, {{"HUB_URL", "http://127.0.0.1:1"}});
+  EXPECT_THAT(faults(apart), Not(testing::Contains("system.running")));
 }
 
 TEST_F(DoctorCommand, WrongSettingIsAFaultThatItNames) {

@@ -1,12 +1,14 @@
 // Verdicts of doctor: a healthy system, and each fault alone, which must be named and nothing else.
 #include "cli/doctor/check.hpp"
 #include "cli/doctor/facts.hpp"
+#include "cli/doctor/look.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <functional>
 #include <set>
+#include <sstream>
 
 namespace botburrow::cli::doctor {
 namespace {
@@ -31,7 +33,8 @@ ServiceFacts service(std::string kind, std::string url) {
   ServiceFacts out{.kind = kind, .url = std::move(url)};
   out.name = "botburrow-" + kind;
   out.health_status = out.ready_status = 200;
-  if (kind == "coordinator") out.metrics["botburrow_coordinator_is_leader"] = 1;
+  if (kind == "coordinator")
+    out.metrics = {{"botburrow_coordinator_is_leader", 1}, {"polls_fine", 3}};
   return out;
 }
 
@@ -103,6 +106,7 @@ Facts healthy() {
   f.machine.memory_limit = 4ull << 30;
   f.machine.memory_of = "this cgroup";
   f.machine.descriptors_max = 65536;
+  f.machine.key_files = {"keys.json"};
   return f;
 }
 
@@ -369,6 +373,64 @@ TEST(DoctorVerdicts, ServiceThatWaitsForSomethingNamedIsNotNamed) {
   facts.services[1].ready_status = 503;
   facts.services[1].reason = "definitions";
   EXPECT_THAT(faults_of(facts), ElementsAre("definitions.path"));
+}
+
+TEST(DoctorVerdicts, ExecutorThatALiveRunnerOffersIsThere) {
+  Facts facts = healthy();
+  facts.definitions.agents[0].executor = "goose";
+  facts.queue.runners.push_back(runner("runner-2"));
+  facts.queue.runners[1].executors = {"aider", "goose"};
+  EXPECT_THAT(faults_of(facts), IsEmpty());
+  EXPECT_EQ(verdict_of(facts, "definitions.executor").result, Result::ok);
+  facts.queue.runners[1].status = queue::RunnerStatus::draining;
+  EXPECT_THAT(faults_of(facts), ElementsAre("definitions.executor"));
+  facts.queue.runners.clear();
+  const auto unseen = verdict_of(facts, "definitions.executor");
+  EXPECT_EQ(unseen.result, Result::skip) << "runner.alive is the fault";
+  EXPECT_FALSE(unseen.nothing_to_check);
+}
+
+TEST(DoctorVerdicts, NothingIsWellThatWasNotLookedAt) {
+  const auto skips = [](const Facts& facts, std::string_view id) {
+    const auto verdict = verdict_of(facts, id);
+    return verdict.result == Result::skip && !verdict.evidence.empty();
+  };
+  Facts facts = healthy();
+  facts.services[0].metrics["polls_fine"] = 0;
+  EXPECT_TRUE(skips(facts, "hub.long_poll")) << "none has ended yet";
+  facts.services.clear();
+  EXPECT_TRUE(skips(facts, "hub.long_poll")) << "no leader was asked";
+  facts.machine.key_files.clear();
+  EXPECT_TRUE(skips(facts, "machine.secrets")) << "no file is there";
+  facts.machine.unseen_files = {"keys.json: Permission denied"};
+  EXPECT_FALSE(verdict_of(facts, "machine.secrets").nothing_to_check);
+  EXPECT_TRUE(skips(facts, "machine.secrets"));
+}
+
+TEST(DoctorVerdicts, AgentsThatTheHubSaidNothingAboutAreNotWell) {
+  Facts facts = healthy();
+  facts.definitions.agents.push_back(facts.definitions.agents[0]);
+  facts.definitions.agents[1].name = "quiz";
+  facts.definitions.agents[1].known_to_hub.reset();
+  facts.definitions.registry_trouble = "timed out";
+  for (const auto* id : {"definitions.registered", "definitions.resting"}) {
+    const auto verdict = verdict_of(facts, id);
+    EXPECT_EQ(verdict.result, Result::skip) << id;
+    EXPECT_THAT(verdict.evidence, HasSubstr("1 of 2 agents: timed out")) << id;
+  }
+  // What was answered is judged all the same.
+  facts.definitions.agents[0].known_to_hub = false;
+  EXPECT_THAT(verdict_of(facts, "definitions.registered").evidence, HasSubstr("scribe"));
+  EXPECT_THAT(faults_of(facts), ElementsAre("definitions.registered"));
+}
+
+TEST(DoctorLooks, PagesOfFilesThatNobodyUsesAreNotMemoryInUse) {
+  std::istringstream stat("anon 100\nfile 900\ninactive_file 700\nactive_file 200\n");
+  EXPECT_EQ(memory_in_use(1000, stat), 300u);
+  std::istringstream more("inactive_file 2000\n");
+  EXPECT_EQ(memory_in_use(1000, more), 0u);
+  std::istringstream none("");
+  EXPECT_EQ(memory_in_use(1000, none), 1000u);
 }
 
 TEST(DoctorVerdicts, HubWithoutLongPollsIsNoFault) {

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 
 namespace botburrow::cli::doctor {
@@ -50,32 +51,60 @@ Verdict of_agents(const Facts& facts, const char* fine, Wrong wrong) {
   return found.empty() ? good(fine) : fault(few(found));
 }
 
+/// What was answered is judged; of the rest nobody knows.
+std::optional<Verdict> all_asked(const Facts& facts) {
+  const auto& d = facts.definitions;
+  const auto silent = std::ranges::count_if(
+      d.agents, [](const AgentFactsHere& agent) { return !agent.known_to_hub; });
+  if (silent == 0) return std::nullopt;
+  return unknown(fmt::format("the Hub did not answer about {} of {} agents{}{}", silent,
+                             d.agents.size(), d.registry_trouble.empty() ? "" : ": ",
+                             d.registry_trouble));
+}
+
 Verdict registered(const Facts& facts) {
   if (auto verdict = unreadable(facts)) return *verdict;
   if (!facts.hub.takes_key()) return unknown("the Hub could not be asked");
-  if (!facts.definitions.registry_trouble.empty())
-    return unknown(facts.definitions.registry_trouble);
-  return of_agents(facts, "the Hub knows every agent",
-                   [](const AgentFactsHere& agent) -> std::string {
-                     return agent.known_to_hub.value_or(true) ? "" : "not registered at the Hub";
-                   });
+  auto verdict =
+      of_agents(facts, "the Hub knows every agent", [](const AgentFactsHere& agent) -> std::string {
+        return agent.known_to_hub.value_or(true) ? "" : "not registered at the Hub";
+      });
+  return verdict.result == Result::fail ? verdict : all_asked(facts).value_or(verdict);
 }
 
 Verdict resting(const Facts& facts) {
   if (auto verdict = unreadable(facts)) return *verdict;
   if (!facts.hub.takes_key()) return unknown("the Hub could not be asked");
-  return of_agents(facts, "no agent rests at the Hub", [](const AgentFactsHere& agent) {
+  auto verdict = of_agents(facts, "no agent rests at the Hub", [](const AgentFactsHere& agent) {
     const auto& status = agent.hub_status;
     return status == "paused" || status == "retired" || status == "banned" ? status + " at the Hub"
                                                                            : std::string();
   });
+  return verdict.result == Result::fail ? verdict : all_asked(facts).value_or(verdict);
+}
+
+/// Whether a runner that takes work offers it: its heartbeat says so.
+bool is_offered(const Facts& facts, const std::string& executor) {
+  return std::ranges::any_of(facts.queue.runners, [&](const queue::Heartbeat& beat) {
+    return beat.status != queue::RunnerStatus::draining &&
+           std::ranges::find(beat.executors, executor) != beat.executors.end();
+  });
 }
 
 Verdict executors(const Facts& facts) {
-  return of_agents(facts, "the built-in loop runs every agent", [](const AgentFactsHere& agent) {
-    return agent.executor.empty() ? std::string()
-                                  : fmt::format("Executor '{}' not available", agent.executor);
-  });
+  if (auto verdict = unreadable(facts)) return *verdict;
+  const bool wanted =
+      std::ranges::any_of(facts.definitions.agents,
+                          [](const AgentFactsHere& agent) { return !agent.executor.empty(); });
+  if (!wanted) return good("the built-in loop runs every agent");
+  if (!facts.queue.trouble.empty()) return unknown(facts.queue.trouble);
+  if (facts.queue.runners.empty()) return unknown("no runner lives");
+  return of_agents(facts, "for every agent a runner has its executor",
+                   [&](const AgentFactsHere& agent) {
+                     return agent.executor.empty() || is_offered(facts, agent.executor)
+                                ? std::string()
+                                : fmt::format("Executor '{}' not available", agent.executor);
+                   });
 }
 
 Verdict grants(const Facts& facts) {
@@ -138,8 +167,9 @@ const std::vector<Check>& definition_checks() {
       {"definitions.resting", "No agent rests at the Hub", "it was paused, retired or banned there",
        "activate it at the Hub", resting},
       {"definitions.executor", "Every agent's executor is there",
-       "its type needs a program that runners do not have",
-       "use type: native, or a runner that has that executor", executors},
+       "its type needs a program that no live runner offers: it is not in the runner's PATH, has "
+       "no sandbox there, or (custom) is not on MCP_COMMAND_ALLOW",
+       "install it where a runner runs (docs/executors.md), or use type: native", executors},
       {"definitions.grants", "Agents may post", "the policy of grants refuses hub:write",
        "allow it in the policy file (AGENT_PERMISSIONS_PATH)", grants},
       {"definitions.voice", "Somebody answers mentions",

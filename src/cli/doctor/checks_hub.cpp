@@ -89,12 +89,19 @@ Verdict long_poll(const Facts& facts) {
     return good("this Hub has none: its lists are asked every POLL_INTERVAL instead");
   if (h.poll_status >= 500) return fault(fmt::format("the endpoint answers {}", h.poll_status));
   const auto* leader = leader_of(facts);
-  if (leader == nullptr) return good("the endpoint is there");
+  if (leader == nullptr)
+    return nothing_there(
+        "the endpoint is there; how polls end is not seen from here: name the "
+        "leader with --coordinator URL");
   const auto polls = [&](const char* name) {
     const auto at = leader->metrics.find(name);
     return at == leader->metrics.end() ? 0.0 : at->second;
   };
   const double fine = polls("polls_fine"), failed = polls("polls_failed");
+  if (fine + failed == 0)
+    return nothing_there(
+        "the endpoint is there; no poll of the leader has ended yet: look again "
+        "after LONG_POLL_TIMEOUT");
   const auto evidence = fmt::format("the leader's polls: {:.0f} fine, {:.0f} failed", fine, failed);
   return failed > fine ? fault(evidence) : good(evidence);
 }

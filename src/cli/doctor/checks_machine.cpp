@@ -75,9 +75,12 @@ Verdict descriptors(const Facts& facts) {
 }
 
 Verdict secrets(const Facts& facts) {
-  if (!facts.machine.trouble.empty()) return unknown(facts.machine.trouble);
-  return facts.machine.open_files.empty() ? good("no file with keys is readable by others")
-                                          : fault(few(facts.machine.open_files));
+  const auto& m = facts.machine;
+  if (!m.trouble.empty()) return unknown(m.trouble);
+  if (!m.open_files.empty()) return fault(few(m.open_files));
+  if (!m.unseen_files.empty()) return unknown(few(m.unseen_files));
+  if (m.key_files.empty()) return nothing_there("no file with keys is known here");
+  return good("only their owner reads " + few(m.key_files));
 }
 
 Verdict proxy(const Facts& facts) {

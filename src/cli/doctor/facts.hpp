@@ -83,7 +83,7 @@ struct ServiceFacts {
 
 struct AgentFactsHere {
   std::string name;
-  std::string executor;  ///< its type where nothing here runs it; empty: the built-in loop
+  std::string executor;  ///< its type where a program is to run it; empty: the built-in loop
   bool wants_to_write = false, may_write = false;
   std::string refused_by;  ///< the policy's rule
   bool answers_mentions = true;
@@ -129,9 +129,10 @@ struct MachineFacts {
   std::uint64_t memory_used = 0, memory_limit = 0;  ///< 0: not known
   std::string memory_of;                            ///< cgroup or machine
   std::uint64_t descriptors_max = 0;
-  std::vector<std::string> open_files;   ///< with keys in them, that others may read
-  std::string proxy, proxy_trouble;      ///< empty: none is set; it answers
-  std::vector<std::string> taken_ports;  ///< of ours, by somebody else
+  std::vector<std::string> key_files;     ///< with keys in them, that were looked at
+  std::vector<std::string> open_files;    ///< those that others may read, with their mode
+  std::vector<std::string> unseen_files;  ///< those that could not be looked at, and why
+  std::string proxy, proxy_trouble;       ///< empty: none is set; it answers
 };
 
 struct Facts {

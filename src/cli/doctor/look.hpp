@@ -5,6 +5,8 @@
 #include "cli/doctor/facts.hpp"
 #include "cli/parts.hpp"
 
+#include <cstdint>
+#include <istream>
 #include <string>
 #include <vector>
 
@@ -36,6 +38,8 @@ Task<> look_at_models(const Ground& ground, const std::vector<llm::Brain>& brain
                       const std::vector<std::string>& names, std::vector<ModelFacts>& models);
 Task<> look_at_machine(const Ground& ground, const Place& place, BlockingPool& pool,
                        MachineFacts& machine);
+/// What of `current` bytes of a cgroup cannot be given back at once, by its memory.stat.
+std::uint64_t memory_in_use(std::uint64_t current, std::istream& memory_stat);
 /// Settings of the services, as this shell has them.
 SettingsFacts settings_facts(const std::vector<const Settings*>& settings);
 

@@ -10,6 +10,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -54,12 +55,14 @@ std::uint64_t number_in(const char* path) {
   return file >> value ? value : 0;
 }
 
-/// Memory of this cgroup where it has a limit, else of the machine.
+/// Memory of this cgroup where it has a limit, else of the machine. Pages of files that nobody has
+/// used lately are given back before anything is ended, so they are not counted.
 void look_at_memory(MachineFacts& machine) {
   const auto limit = number_in("/sys/fs/cgroup/memory.max");  // "max" reads as 0
   if (limit > 0) {
     machine.memory_limit = limit;
-    machine.memory_used = number_in("/sys/fs/cgroup/memory.current");
+    std::ifstream stat("/sys/fs/cgroup/memory.stat");
+    machine.memory_used = memory_in_use(number_in("/sys/fs/cgroup/memory.current"), stat);
     machine.memory_of = "this cgroup";
     return;
   }
@@ -80,7 +83,13 @@ void look_at_memory(MachineFacts& machine) {
 void look_at_files(const std::vector<std::string>& files, MachineFacts& machine) {
   for (const auto& file : files) {
     struct stat info{};
-    if (::stat(file.c_str(), &info) == 0 && (info.st_mode & 077) != 0)
+    if (::stat(file.c_str(), &info) != 0) {
+      if (errno != ENOENT)
+        machine.unseen_files.push_back(fmt::format("{}: {}", file, std::strerror(errno)));
+      continue;
+    }
+    machine.key_files.push_back(file);
+    if ((info.st_mode & 077) != 0)
       machine.open_files.push_back(fmt::format("{} has mode {:03o}", file, info.st_mode & 0777));
   }
 }
@@ -124,6 +133,13 @@ Task<> ask_proxy(const Ground& ground, MachineFacts& machine) {
 }
 
 }  // namespace
+
+std::uint64_t memory_in_use(std::uint64_t current, std::istream& memory_stat) {
+  std::string name;
+  for (std::uint64_t bytes = 0; memory_stat >> name >> bytes;)
+    if (name == "inactive_file") return current - std::min(current, bytes);
+  return current;
+}
 
 Task<> look_at_machine(const Ground& ground, const Place& place, BlockingPool& pool,
                        MachineFacts& machine) {
