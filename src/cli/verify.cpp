@@ -80,19 +80,30 @@ std::string what_is_verified(const VerifyFlags& flags) {
   return flags.kubernetes.empty() ? "a live system" : "namespace " + flags.kubernetes;
 }
 
+Task<> run_items(const Ground& ground, const Environment& environment, const VerifyFlags& flags,
+                 const verify::LiveSystem& system, verify::Outcomes& outcomes) {
+  const auto progress = told_on(environment);
+  if (flags.local)
+    co_await verify::run_local(ground, outcomes, progress);
+  else if (!flags.kubernetes.empty())
+    co_await verify::run_kubernetes(cluster_of(environment, flags), outcomes, progress);
+  else
+    co_await verify::run_live(ground, system, outcomes, progress);
+}
+
 Task<int> run_verify(const Context& context, const Settings& settings, const VerifyFlags& flags,
                      const verify::LiveSystem& system) {
   const auto ground =
       ground_of(co_await boost::asio::this_coro::executor, context, settings, Log::none());
   const Output out(context.environment);
   verify::Outcomes outcomes;
-  const auto progress = told_on(context.environment);
-  if (flags.local)
-    co_await verify::run_local(ground, outcomes, progress);
-  else if (!flags.kubernetes.empty())
-    co_await verify::run_kubernetes(cluster_of(context.environment, flags), outcomes, progress);
-  else
-    co_await verify::run_live(ground, system, outcomes, progress);
+  try {
+    co_await run_items(ground, context.environment, flags, system, outcomes);
+  } catch (const Error& error) {
+    // Whatever ends the run, the report says how far it came.
+    verify::note_end(outcomes, flags.local, error.message());
+    std::fprintf(stderr, "error: the run ended early: %s\n", error.message().c_str());
+  }
   const std::string otherwise =
       flags.local ? "not run"
                   : "would disturb a system that works: `botburrow verify --local` shows it";

@@ -7,6 +7,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <sstream>
+
 namespace botburrow::cli::verify {
 namespace {
 
@@ -43,6 +46,40 @@ TEST(VerifyReport, HasARowForEveryItemAndAReasonForEverySkip) {
 TEST(VerifyReport, FailsWithOneFailure) {
   EXPECT_FALSE(any_failed({{"A6", passed("")}, {"A7", skipped("")}}));
   EXPECT_TRUE(any_failed({{"A6", passed("")}, {"A7", failed("")}}));
+}
+
+TEST(VerifyReport, RunThatEndsEarlyFailsInTheItemThatWasNext) {
+  Outcomes live = {{"A1", passed("")}};
+  note_end(live, false, "Redis is gone");
+  EXPECT_EQ(live.at("A2").result, Result::fail);
+  EXPECT_THAT(live.at("A2").evidence, HasSubstr("Redis is gone"));
+  EXPECT_EQ(live.size(), 2u);
+  Outcomes local;
+  note_end(local, true, "no redis-server");
+  ASSERT_EQ(local.size(), 1u);
+  for (const auto& item : plan())
+    if (item.id == local.begin()->first) EXPECT_THAT(item.not_local, IsEmpty());
+  EXPECT_TRUE(any_failed(local));
+}
+
+TEST(VerifyCommand, ReportIsWrittenAlsoWhereRedisIsDown) {
+  ScratchFolder folder;
+  const auto report = folder.path() + "/report.md";
+  const Ran ran = run_program({.arguments = {"verify", "--json", "--report", report},
+                               .environment = {{"HOME", folder.path()},
+                                               {"REDIS_URL", "redis://127.0.0.1:1"},
+                                               {"HUB_URL", "http://127.0.0.1:1"}}});
+  EXPECT_EQ(ran.exit_code, 1) << ran.err;
+  const auto document = parse_json(ran.out, "verify");
+  for (const auto& item : array_field(document, "items")) {
+    const auto id = string_field(item, "id").value_or("");
+    if (id == "A6" || id == "A16" || id == "A25")
+      EXPECT_EQ(string_field(item, "result"), "fail") << id;
+  }
+  std::ifstream file(report);
+  std::stringstream text;
+  text << file.rdbuf();
+  EXPECT_THAT(text.str(), HasSubstr("| A6 |"));
 }
 
 TEST(VerifyCommand, WrongUsageEndsWith64AndNoSystemWith69) {

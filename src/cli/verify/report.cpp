@@ -137,6 +137,14 @@ bool any_failed(const Outcomes& outcomes) {
                              [](const auto& one) { return one.second.result == Result::fail; });
 }
 
+void note_end(Outcomes& outcomes, bool local, const std::string& why) {
+  for (const auto& item : plan()) {
+    if (outcomes.contains(item.id) || (local && !item.not_local.empty())) continue;
+    outcomes.emplace(item.id, failed("the run ended here: " + why));
+    return;
+  }
+}
+
 json::value to_document(const Outcomes& outcomes, const std::string& otherwise) {
   json::array items;
   for (const auto& [item, outcome] : rows_of(outcomes, otherwise)) {

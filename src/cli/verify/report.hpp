@@ -38,6 +38,8 @@ using Outcomes = std::map<std::string, Outcome, std::less<>>;
 std::vector<std::pair<const PlanItem*, Outcome>> rows_of(const Outcomes& outcomes,
                                                          const std::string& otherwise);
 bool any_failed(const Outcomes& outcomes);
+/// The run ended before its end: that is a fault of the first item that has no outcome yet.
+void note_end(Outcomes& outcomes, bool local, const std::string& why);
 
 boost::json::value to_document(const Outcomes& outcomes, const std::string& otherwise);
 /// A report to keep: heading, counts, a table.
