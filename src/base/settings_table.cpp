@@ -111,6 +111,9 @@ Rows core_rows() {
       {.name = "ADMIN_KEY", .services = C | R | L,
        .help = "Key of the coordinator's console and admin API. Unset: read-only. `up` makes one.",
        .secret = true},
+      {.name = "CONSOLE_LOOPBACK_TRUST", .type = boolean, .services = C, .default_value = "true",
+       .help = "A browser on the coordinator's machine reads transcripts without ADMIN_KEY. false: "
+               "behind a proxy there that does not say for whom it asks."},
       {.name = "LLM_MODE", .type = enumeration, .services = R, .default_value = "vendor",
        .help = "vendor: the agent's own provider, a missing key is an error. auto: providers whose "
                "key is set, else a local Ollama, else the offline model. offline: always that.",

@@ -25,6 +25,7 @@ coordinator::CoordinatorOptions options_of(const Settings& settings) {
 console::ConsoleOptions console_options(const Settings& settings, const ServicePlace& place) {
   return {.instance_id = settings.text("INSTANCE_ID"),
           .admin_key = place.admin_key,
+          .loopback_trusted = settings.boolean("CONSOLE_LOOPBACK_TRUST"),
           .min_activation_interval = settings.seconds("MIN_ACTIVATION_INTERVAL")};
 }
 
@@ -56,6 +57,11 @@ struct CoordinatorService::Impl {
                  .catalog = definitions.catalog,
                  .clock = ground.clock,
                  .is_leader = [this] { return coordinator.is_leader(); },
+                 .hub_seen = [this]() -> std::optional<console::HubSeen> {
+                   const auto last = coordinator.last_poll();
+                   if (!last) return std::nullopt;
+                   return console::HubSeen{.at = last->at, .error = last->error};
+                 },
                  .scrubber = ground.environment.scrubber.get()},
                 ground.log, metrics),
         http(ground, place,

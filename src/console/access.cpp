@@ -2,6 +2,9 @@
 #include "console/access.hpp"
 
 #include "base/hash.hpp"
+#include "base/json.hpp"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <string_view>
@@ -29,11 +32,32 @@ bool is_this_machine(std::string_view host) {
   return name == "localhost" || name == "127.0.0.1" || name == "[::1]";
 }
 
-bool is_local(const net::ServerRequest& request) {
+/// A program on this machine that asks for itself, as far as anybody says.
+bool is_from_here(const net::ServerRequest& request) {
   for (const char* forwarded : {"forwarded", "x-forwarded-for", "x-real-ip", "via"}) {
     if (request.header(forwarded)) return false;
   }
-  return request.peer_is_loopback && is_this_machine(request.header("host").value_or(""));
+  return request.peer_is_loopback;
+}
+
+bool is_local(const net::ServerRequest& request) {
+  return is_from_here(request) && is_this_machine(request.header("host").value_or(""));
+}
+
+/// As it may be shown to whoever sent it.
+std::string host_text(const net::ServerRequest& request) {
+  constexpr std::size_t kHostBytes = 100;
+  return valid_utf8(utf8_prefix(request.header("host").value_or(""), kHostBytes));
+}
+
+Refusal strange_host(const net::ServerRequest& request) {
+  return {
+      .status = 403,
+      .code = "host_refused",
+      .text = fmt::format("this machine was asked for as Host \"{}\", which is no name of it: use "
+                          "http://127.0.0.1 or http://localhost, send ADMIN_KEY (Authorization: "
+                          "Bearer), or let the proxy in between set X-Forwarded-For",
+                          host_text(request))};
 }
 
 Access::Key key_of(const net::ServerRequest& request, const Secret& admin_key) {
@@ -84,14 +108,19 @@ bool says_json(const net::ServerRequest& request) {
 
 }  // namespace
 
-Access access_of(const net::ServerRequest& request, const Secret& admin_key) {
-  return {.key = key_of(request, admin_key), .local = is_local(request)};
+Access access_of(const net::ServerRequest& request, const Secret& admin_key, Loopback loopback) {
+  return {.key = key_of(request, admin_key),
+          .local = loopback == Loopback::trusted && is_local(request)};
 }
 
 std::optional<Refusal> refuse_look(const net::ServerRequest& request, const Access& access,
                                    const Secret& admin_key) {
   if (from_elsewhere(request)) return elsewhere();
   if (access.key == Access::Key::wrong) return wrong_key(admin_key);
+  const auto host = request.header("host").value_or("");
+  if (access.key == Access::Key::none && is_from_here(request) && !host.empty() &&
+      !is_this_machine(host))
+    return strange_host(request);
   return std::nullopt;
 }
 
@@ -99,11 +128,13 @@ std::optional<Refusal> refuse_transcript(const net::ServerRequest& request, cons
                                          const Secret& admin_key) {
   if (auto refusal = refuse_look(request, access, admin_key)) return refusal;
   if (access.may_read_transcripts()) return std::nullopt;
-  return Refusal{.status = 401,
-                 .code = "key_missing",
-                 .text =
-                     "transcripts need ADMIN_KEY (Authorization: Bearer), or a browser on the "
-                     "coordinator's machine (http://127.0.0.1, kubectl port-forward)"};
+  return Refusal{
+      .status = 401,
+      .code = "key_missing",
+      .text = fmt::format("transcripts need ADMIN_KEY (Authorization: Bearer), or a browser on the "
+                          "coordinator's machine (http://127.0.0.1, kubectl port-forward) where "
+                          "CONSOLE_LOOPBACK_TRUST is on; this was asked for as Host \"{}\"",
+                          host_text(request))};
 }
 
 std::optional<Refusal> refuse_act(const net::ServerRequest& request, const Access& access,

@@ -21,7 +21,13 @@ struct Access {
   bool may_act() const { return key == Key::right; }
   bool may_read_transcripts() const { return key == Key::right || local; }
 };
-Access access_of(const net::ServerRequest& request, const Secret& admin_key);
+/// What a program on this machine gets without a key.
+enum class Loopback {
+  trusted,      ///< transcripts too
+  like_others,  ///< behind a proxy that does not say for whom it asks
+};
+Access access_of(const net::ServerRequest& request, const Secret& admin_key,
+                 Loopback loopback = Loopback::trusted);
 
 struct Refusal {
   int status = 403;
@@ -29,7 +35,9 @@ struct Refusal {
   std::string text;  ///< with what helps
 };
 /// A wrong key is refused wherever one is sent, so that nobody looks at a page and believes; and so
-/// is what a browser says that a page elsewhere asks for.
+/// is what a browser says that a page elsewhere asks for. A page elsewhere whose own name was made
+/// to point at this machine says nothing of the kind: without the key this machine is asked for by
+/// a name of its own.
 std::optional<Refusal> refuse_look(const net::ServerRequest& request, const Access& access,
                                    const Secret& admin_key);
 std::optional<Refusal> refuse_transcript(const net::ServerRequest& request, const Access& access,

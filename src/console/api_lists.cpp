@@ -62,6 +62,7 @@ Task<json::object> running(Core& core, const ServerRequest& request) {
   json::array rows;
   for (const auto& one : activations)
     rows.push_back(to_document(one, core.runs.find(one.activation_id.str())));
+  if (sight_of(core, request) == Board::Sight::open) hide_doings(rows);
   co_return page_document(ask, static_cast<std::int64_t>(snapshot.active.size()), "running",
                           std::move(rows));
 }
@@ -121,7 +122,9 @@ Task<json::object> one_dead(Core& core, const ServerRequest& request) {
   const auto id = request.params.at("id");
   const auto letter = co_await core.view.find_dead(id);
   if (!letter) throw Error(errc::not_found, fmt::format("no dead letter \"{}\"", valid_utf8(id)));
-  co_return to_document(*letter, true);
+  auto document = to_document(*letter, true);
+  if (sight_of(core, request) == Board::Sight::open) hide_contents(document);
+  co_return document;
 }
 
 }  // namespace

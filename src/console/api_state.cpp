@@ -21,12 +21,12 @@ Task<ServerResponse> state(Core& core, ServerRequest request) {
   if (const auto refusal = may_look(core, request)) co_return answer(*refusal);
   const auto shot = co_await core.board.fresh();
   auto response = answer(200, {});
-  response.body = shot->state;
+  response.body = shot->seen_by(sight_of(core, request));
   co_return response;
 }
 
 Task<json::object> me(Core& core, const ServerRequest& request) {
-  const auto access = access_of(request, core.options.admin_key);
+  const auto access = access_to(core, request);
   co_return json::object{{"may_act", access.may_act()},
                          {"may_read_transcripts", access.may_read_transcripts()},
                          {"admin_key_set", !core.options.admin_key.empty()}};
@@ -67,7 +67,7 @@ Task<> events(Core& core, ServerRequest request, net::ResponseStream& out) {
   }
   const Place place(core);
   try {
-    co_await stream_states(core.board, out);
+    co_await stream_states(core.board, out, {}, sight_of(core, request));
   } catch (const Error& error) {
     if (error.code() == errc::timeout) core.metrics.dropped.add();
     throw;

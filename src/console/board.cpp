@@ -28,10 +28,18 @@ constexpr auto kStartTime = 3s;
 constexpr auto kRunnersPeriod = 5s;
 constexpr std::size_t kSamplesMax = 3 * 3600 / 10;
 
+json::value hub_document(const std::optional<HubSeen>& seen) {
+  if (!seen) return nullptr;
+  return {
+      {"ok", seen->error.empty()}, {"reason", seen->error}, {"polled_at", to_rfc3339(seen->at)}};
+}
+
 // Ages grow by themselves: they are no news while nothing waits.
 std::string without_times(boost::json::object state) {
   for (const char* key : {"server_time", "at"})
     state.erase(key);
+  if (auto* hub = state.if_contains("hub"); hub && hub->is_object())
+    hub->as_object().erase("polled_at");
   if (auto* runners = state.if_contains("runners")) {
     for (auto& runner : runners->as_array())
       runner.as_object().erase("heard_seconds_ago");
@@ -149,7 +157,8 @@ boost::json::object Board::about() const {
           {"version", version()},
           {"commit", commit()},
           {"instance_id", instance_id_},
-          {"leads", parts_.is_leader()}};
+          {"leads", parts_.is_leader()},
+          {"hub", hub_document(parts_.hub_seen ? parts_.hub_seen() : std::nullopt)}};
 }
 
 void Board::publish(boost::json::object state) {
@@ -173,11 +182,16 @@ void Board::put(boost::json::object state) {
   auto compared = without_times(state);
   const bool news = !shot_ || compared != compared_;
   compared_ = std::move(compared);
-  auto text = to_json(state);
-  if (parts_.scrubber) text = parts_.scrubber->scrub(std::move(text));
+  const auto text_of = [this](const json::object& document) {
+    auto text = to_json(document);
+    return parts_.scrubber ? parts_.scrubber->scrub(std::move(text)) : text;
+  };
+  auto whole = text_of(state);
+  if (auto* running = state.if_contains("running")) hide_doings(running->as_array());
   shot_ =
       std::make_shared<const Shot>(Shot{.version = (shot_ ? shot_->version : 0) + (news ? 1 : 0),
-                                        .state = std::move(text),
+                                        .open = text_of(state),
+                                        .whole = std::move(whole),
                                         .at = parts_.clock.now()});
   changed_.ring();
 }

@@ -6,6 +6,7 @@
 #include "base/task.hpp"
 #include "base/time.hpp"
 #include "console/history.hpp"
+#include "console/hub_seen.hpp"
 #include "console/run_watch.hpp"
 #include "queue/heartbeats.hpp"
 #include "queue/operator_pages.hpp"
@@ -17,6 +18,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,10 +35,13 @@ namespace botburrow::console {
 /// than one.
 class Board {
  public:
+  /// Who is shown a state: those who may read transcripts see what agents are doing.
+  enum class Sight { open, whole };
   struct Shot {
     std::uint64_t version = 0;  ///< grows when something but the time changed
-    std::string state;          ///< JSON
+    std::string open, whole;    ///< JSON
     Instant at;
+    const std::string& seen_by(Sight sight) const { return sight == Sight::whole ? whole : open; }
   };
   using ShotPtr = std::shared_ptr<const Shot>;
 
@@ -51,6 +56,7 @@ class Board {
     RunWatch& runs;
     Clock& clock;
     std::function<bool()> is_leader;
+    std::function<std::optional<HubSeen>()> hub_seen = {};  ///< may be empty
     const Scrubber* scrubber = nullptr;
   };
   Board(boost::asio::any_io_executor executor, std::string instance_id, Parts parts, Log log);

@@ -5,6 +5,7 @@
 #include "base/scrubber.hpp"
 #include "base/secret.hpp"
 #include "base/task.hpp"
+#include "console/hub_seen.hpp"
 #include "definitions/catalog.hpp"
 #include "hubapi/client.hpp"
 #include "net/http_server.hpp"
@@ -13,13 +14,15 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace botburrow::console {
 
 struct ConsoleOptions {
   std::string instance_id;
-  Secret admin_key;  ///< empty: nobody may act
+  Secret admin_key;              ///< empty: nobody may act
+  bool loopback_trusted = true;  ///< a browser on this machine may read transcripts without it
   std::chrono::seconds min_activation_interval{900};
   std::size_t streams_max = 32;  ///< pages that are kept up to date at once; more of them ask
 };
@@ -30,7 +33,8 @@ struct ConsoleParts {
   hubapi::HubClient& hub;
   definitions::DefinitionCatalog& catalog;
   Clock& clock;
-  std::function<bool()> is_leader;     ///< of the coordinator in this process
+  std::function<bool()> is_leader;                        ///< of the coordinator in this process
+  std::function<std::optional<HubSeen>()> hub_seen = {};  ///< nothing: it does not ask the Hub
   const Scrubber* scrubber = nullptr;  ///< takes secrets out of what agents wrote; may be null
 };
 

@@ -31,6 +31,22 @@ Task<ServerResponse> refused(Refusal refusal) {
   co_return answer(refusal);
 }
 
+using Rule = std::optional<Refusal> (*)(const ServerRequest&, const Access&, const Secret&);
+
+/// Somebody who guesses keys is counted, and seen in the log; the key itself is not.
+std::optional<Refusal> checked(Core& core, const ServerRequest& request, Rule rule) {
+  const auto access = access_to(core, request);
+  auto refusal = rule(request, access, core.options.admin_key);
+  if (!refusal || access.key != Access::Key::wrong) return refusal;
+  core.metrics.wrong_keys.add();
+  if (core.wrong_key.allow(core.parts.clock.now()))
+    core.log.warning("console_key_refused",
+                     {{"peer", request.peer_address},
+                      {"route", request.route},
+                      {"msg", "botburrow_console_keys_refused_total counts them"}});
+  return refusal;
+}
+
 }  // namespace
 
 ConsoleMetrics::ConsoleMetrics(Metrics& m)
@@ -42,6 +58,9 @@ ConsoleMetrics::ConsoleMetrics(Metrics& m)
       refused(m.counter("botburrow_console_streams_refused_total",
                         "Event streams refused because there were too many.")
                   .with({})),
+      wrong_keys(m.counter("botburrow_console_keys_refused_total",
+                           "Requests with a key that is not the console's.")
+                     .with({})),
       acts(m.counter("botburrow_console_acts_total", "What people did in the console.",
                      {"act", "outcome"})) {}
 
@@ -68,6 +87,7 @@ Core::Core(boost::asio::any_io_executor executor, ConsoleOptions wanted, Console
              .runs = runs,
              .clock = parts.clock,
              .is_leader = parts.is_leader,
+             .hub_seen = parts.hub_seen,
              .scrubber = parts.scrubber},
             log) {}
 
@@ -79,9 +99,17 @@ Turn::Turn(std::size_t& under_way, std::size_t most) : under_way_(under_way) {
   ++under_way_;
 }
 
-std::optional<Refusal> may_look(const Core& core, const ServerRequest& request) {
-  const auto& key = core.options.admin_key;
-  return refuse_look(request, access_of(request, key), key);
+Access access_to(const Core& core, const ServerRequest& request) {
+  return access_of(request, core.options.admin_key,
+                   core.options.loopback_trusted ? Loopback::trusted : Loopback::like_others);
+}
+
+Board::Sight sight_of(const Core& core, const ServerRequest& request) {
+  return access_to(core, request).may_read_transcripts() ? Board::Sight::whole : Board::Sight::open;
+}
+
+std::optional<Refusal> may_look(Core& core, const ServerRequest& request) {
+  return checked(core, request, refuse_look);
 }
 
 void harden(ServerResponse& response) {
@@ -116,8 +144,7 @@ void Routes::look(std::string path, Handler handler) {
 void Routes::read_private(std::string path, Handler handler) {
   server_.route("GET", "/console/api" + path,
                 [&core = core_, handler](ServerRequest request) -> Task<ServerResponse> {
-                  const auto& key = core.options.admin_key;
-                  if (auto refusal = refuse_transcript(request, access_of(request, key), key))
+                  if (auto refusal = checked(core, request, refuse_transcript))
                     return refused(std::move(*refusal));
                   return handled(core, std::move(request), handler);
                 });
@@ -126,8 +153,7 @@ void Routes::read_private(std::string path, Handler handler) {
 void Routes::act(std::string path, Handler handler) {
   server_.route("POST", "/console/api/act" + path, kActBytesMax,
                 [&core = core_, handler](ServerRequest request) -> Task<ServerResponse> {
-                  const auto& key = core.options.admin_key;
-                  if (auto refusal = refuse_act(request, access_of(request, key), key))
+                  if (auto refusal = checked(core, request, refuse_act))
                     return refused(std::move(*refusal));
                   return handled(core, std::move(request), handler);
                 });

@@ -22,10 +22,11 @@ namespace botburrow::console {
 
 struct ConsoleMetrics {
   explicit ConsoleMetrics(Metrics& metrics);
-  MetricValue& streams;   ///< pages kept up to date now
-  MetricValue& dropped;   ///< streams ended because their reader was too slow
-  MetricValue& refused;   ///< streams refused because there were too many
-  Metrics::Values& acts;  ///< by act and outcome
+  MetricValue& streams;     ///< pages kept up to date now
+  MetricValue& dropped;     ///< streams ended because their reader was too slow
+  MetricValue& refused;     ///< streams refused because there were too many
+  MetricValue& wrong_keys;  ///< requests with a key that is not ours
+  Metrics::Values& acts;    ///< by act and outcome
 };
 
 struct Core {
@@ -46,6 +47,7 @@ struct Core {
   RunWatch runs;
   Roster roster;
   Board board;
+  LogThrottle wrong_key{std::chrono::seconds(30)};
   std::size_t streams = 0;
   // What is dear is done so many at once and no more.
   std::size_t transcripts = 0;  // being read
@@ -85,7 +87,10 @@ class Turn {
   std::size_t& under_way_;
 };
 
-std::optional<Refusal> may_look(const Core& core, const net::ServerRequest& request);
+Access access_to(const Core& core, const net::ServerRequest& request);
+Board::Sight sight_of(const Core& core, const net::ServerRequest& request);
+/// Notes keys that are refused.
+std::optional<Refusal> may_look(Core& core, const net::ServerRequest& request);
 
 net::ServerResponse answer(int status, const boost::json::object& body);
 net::ServerResponse answer(const Refusal& refusal);

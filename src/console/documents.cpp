@@ -137,6 +137,18 @@ json::object to_document(const queue::DeadLetter& letter, bool whole) {
   return out;
 }
 
+void hide_contents(json::object& letter) {
+  for (const char* key : {"history", "raw"})
+    letter.erase(key);
+}
+
+void hide_doings(json::array& running) {
+  for (auto& row : running) {
+    for (const char* key : {"doing", "doing_since"})
+      row.as_object().erase(key);
+  }
+}
+
 json::object to_document(const queue::Usage& usage) {
   return {{"posts", usage.posts},
           {"comments", usage.comments},

@@ -7,6 +7,7 @@
 #include "queue/journal.hpp"
 #include "queue/operator_view.hpp"
 
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
 #include <vector>
@@ -20,10 +21,14 @@ boost::json::object to_document(const queue::Heartbeat& beat, double now);
 /// `progress`: null where nothing is known of it.
 boost::json::object to_document(const queue::ActiveActivation& activation,
                                 const Progress* progress);
+/// Takes out of such rows what only those may see who may read transcripts.
+void hide_doings(boost::json::array& running);
 boost::json::object to_document(const queue::ActivationResult& result);
 boost::json::object to_document(const queue::Waiting& entry, double now);
 /// `whole`: with its history and what it holds.
 boost::json::object to_document(const queue::DeadLetter& letter, bool whole);
+/// Takes out of a whole one what only those may see who may read transcripts.
+void hide_contents(boost::json::object& letter);
 boost::json::object to_document(const queue::Usage& usage);
 /// Columns, not rows: a third of the bytes.
 boost::json::object to_document(const std::vector<Sample>& points);

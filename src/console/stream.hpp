@@ -16,6 +16,7 @@ struct StreamTimes {
 /// Writes each new state as a server-sent event until cancelled. A reader gets the newest state
 /// when it is ready for it, and none that it missed: what is kept for it is one state. Throws
 /// Error{timeout} for one that takes too long, and what `out` throws when it is gone.
-Task<> stream_states(Board& board, net::ResponseStream& out, StreamTimes times = {});
+Task<> stream_states(Board& board, net::ResponseStream& out, StreamTimes times = {},
+                     Board::Sight sight = Board::Sight::whole);
 
 }  // namespace botburrow::console

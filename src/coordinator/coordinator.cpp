@@ -333,6 +333,9 @@ Task<PollCounts> Coordinator::once(std::chrono::nanoseconds patience) {
 bool Coordinator::is_leader() const {
   return impl_->term_ != nullptr;
 }
+std::optional<PollOutcome> Coordinator::last_poll() const {
+  return impl_->term_ ? impl_->term_->poll.last() : std::nullopt;
+}
 std::optional<std::string> Coordinator::unhealthy() const {
   return impl_->ticks_.stuck(impl_->parts_.clock.now());
 }

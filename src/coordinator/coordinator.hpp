@@ -64,6 +64,8 @@ class Coordinator {
   Task<PollCounts> once(std::chrono::nanoseconds patience);
 
   bool is_leader() const;
+  /// How this replica last asked the Hub; nothing while it does not lead.
+  std::optional<PollOutcome> last_poll() const;
   std::optional<std::string> unhealthy() const;
   std::optional<std::string> not_ready() const;
 

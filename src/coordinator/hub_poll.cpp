@@ -89,6 +89,8 @@ void HubPoll::note(const char* event, const PollCounts& counts, Instant begun) {
 // Says once in a while what is wrong, and how long to wait before the next try: never less than
 // the Hub asks for (up to a minute).
 std::chrono::nanoseconds HubPoll::trouble(const Error& error, std::chrono::nanoseconds pause) {
+  if (error.code() != errc::redis_unavailable)
+    last_ = PollOutcome{.at = clock_.wall(), .error = error.message()};
   // The client itself says `hub_auth_error`.
   if (error.code() != errc::hub_auth && trouble_.allow(clock_.now()))
     log_.error("poll_error", {{"error", error.message()}});
@@ -110,6 +112,7 @@ Task<> HubPoll::long_poll_loop() {
       const auto answer = co_await hub_.poll(options_.long_poll_timeout, options_.batch,
                                              Deadline::in(options_.long_poll_timeout + 10s));
       fault_pause = kFaultPauseMin;
+      answered();
       if (!answer.supported) {
         log_.debug("long_poll_not_available");
         if (!said_unsupported)
@@ -150,6 +153,7 @@ Task<> HubPoll::long_poll_loop() {
 Task<PollCounts> HubPoll::list_once() {
   const auto begun = clock_.now();
   auto agents = co_await hub_.with_notifications(Deadline::in(kListTime));
+  answered();
   const auto counts = co_await enqueue(std::move(agents), queue::TaskType::inbox, false);
   note("poll_notifications", counts, begun);
   co_return counts;
@@ -158,6 +162,7 @@ Task<PollCounts> HubPoll::list_once() {
 Task<PollCounts> HubPoll::stale_once() {
   const auto begun = clock_.now();
   auto agents = co_await hub_.stale(options_.min_staleness, Deadline::in(kListTime));
+  answered();
   const auto all = agents.size();
   if (filter_) agents = co_await filter_->explorers(std::move(agents));
   const auto left_out = all - agents.size();

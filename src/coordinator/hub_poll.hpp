@@ -12,6 +12,8 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
+#include <string>
 #include <vector>
 
 namespace botburrow::coordinator {
@@ -28,6 +30,12 @@ struct HubPollOptions {
 struct PollCounts {
   std::size_t agents = 0, enqueued = 0, skipped = 0;
   bool deposed = false;  ///< the queue refused the epoch
+};
+
+/// How the Hub was last asked.
+struct PollOutcome {
+  WallTime at;
+  std::string error;  ///< empty: it answered
 };
 
 /// Asks the Hub who has something to do and fills the queue. Belongs to one term of leadership:
@@ -47,6 +55,9 @@ class HubPoll {
   /// Lets the list loop look within half a second: what Redis held may be gone.
   void list_soon() { list_soon_ = true; }
 
+  /// Of whichever loop asked last; nothing before the first answer.
+  const std::optional<PollOutcome>& last() const { return last_; }
+
   /// One look at all three lists, for `--once`.
   Task<PollCounts> once();
 
@@ -55,6 +66,7 @@ class HubPoll {
                            bool mark);
   Task<PollCounts> list_once();
   Task<PollCounts> stale_once();
+  void answered() { last_ = PollOutcome{.at = clock_.wall(), .error = {}}; }
   void note(const char* event, const PollCounts& counts, Instant begun);
   std::chrono::nanoseconds trouble(const Error& error, std::chrono::nanoseconds pause);
 
@@ -70,6 +82,7 @@ class HubPoll {
   std::function<void()> deposed_;
   DiscoveryFilter* filter_;
   bool list_soon_ = false;
+  std::optional<PollOutcome> last_;
   LogThrottle quiet_;
   LogThrottle trouble_;
 };

@@ -199,7 +199,9 @@ std::optional<HttpConnection::Fault> HttpConnection::take_head(Incoming& incomin
   incoming.head = request.method == "HEAD";
   request.raw_target = std::string(message.target());
   request.peer_address = peer_address_;
-  request.peer_is_loopback = peer_is_loopback_;
+  // A proxy on this machine that speaks HTTP/1.0, as nginx does unless told otherwise, says neither
+  // for whom it asks nor under which name: whoever that is does not sit at this machine.
+  request.peer_is_loopback = peer_is_loopback_ && !incoming.http_1_0;
   for (const auto& field : message) {
     request.headers.emplace_back(
         lower_case({field.name_string().data(), field.name_string().size()}),

@@ -87,6 +87,28 @@ TEST(ConsoleAccess, WhatAProxyPassesOnIsNotLocal) {
     EXPECT_FALSE(local("localhost", true, {{header, "10.0.0.9"}})) << header;
 }
 
+TEST(ConsoleAccess, WhereLoopbackIsNotTrustedNobodyIsLocal) {
+  const auto request = request_with({{"host", "127.0.0.1:9090"}});
+  EXPECT_TRUE(access_of(request, kKey, Loopback::trusted).local);
+  EXPECT_FALSE(access_of(request, kKey, Loopback::like_others).local);
+}
+
+TEST(ConsoleAccess, NameThatWasMadeToPointHereLooksAtNothingWithoutTheKey) {
+  const auto refusal = [](net::HttpHeaders headers, bool loopback = true) {
+    const auto request = request_with(std::move(headers), loopback);
+    return refuse_look(request, access_of(request, kKey), kKey);
+  };
+  const auto rebound = refusal({{"host", "evil.example:9090"}});
+  ASSERT_TRUE(rebound);
+  EXPECT_EQ(rebound->status, 403);
+  EXPECT_EQ(rebound->code, "host_refused");
+  EXPECT_NE(rebound->text.find("evil.example:9090"), std::string::npos);
+  EXPECT_FALSE(refusal({{"host", "localhost:9090"}}));
+  EXPECT_FALSE(refusal({{"host", "evil.example"}, {"authorization", "Bearer the-key"}}));
+  EXPECT_FALSE(refusal({{"host", "bots.example"}, {"x-forwarded-for", "10.0.0.9"}}));
+  EXPECT_FALSE(refusal({{"host", "coordinator:9090"}}, false)) << "over the network";
+}
+
 TEST(ConsoleAccess, TranscriptsNeedTheKeyOrThisMachine) {
   const auto code = [](const Access& access) {
     const auto refusal = refuse_transcript(request_with({}), access, kKey);

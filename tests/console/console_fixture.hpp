@@ -70,6 +70,7 @@ class ConsoleTest : public test::ServiceTest {
                                                      .catalog = catalog,
                                                      .clock = system_clock(),
                                                      .is_leader = [this] { return leads; },
+                                                     .hub_seen = [this] { return hub_seen; },
                                                      .scrubber = &scrubber},
                                         log, metrics);
     server = std::make_unique<net::HttpServer>(ioc.get_executor(), net::HttpServer::Options{}, log);
@@ -176,6 +177,7 @@ class ConsoleTest : public test::ServiceTest {
   Log log{lines, {.level = LogLevel::debug}};
   Metrics metrics;
   bool leads = true;
+  std::optional<HubSeen> hub_seen;
   Scrubber scrubber;
   std::string hub_url, hub_key;
   net::HttpClient http{ioc.get_executor(), {.connections_idle_max = 0}};

@@ -1,6 +1,14 @@
 // What the page is told: the state, lists, agents, dead letters, transcripts, over a real Redis.
 #include "console_fixture.hpp"
 
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+
 namespace botburrow::console {
 namespace {
 
@@ -13,6 +21,21 @@ constexpr const char* kHostile =
     "<img src=x onerror=alert(1)>\"'&</script><script>alert(2)</script>";
 
 class ConsoleLooks : public ConsoleTest {};
+
+/// Sends bytes as they are, and gives the answer up to its end.
+Task<std::string> say(int port, std::string text) {
+  namespace asio = boost::asio;
+  asio::ip::tcp::socket peer(co_await asio::this_coro::executor);
+  const asio::ip::tcp::endpoint server(asio::ip::address_v4::loopback(),
+                                       static_cast<std::uint16_t>(port));
+  co_await peer.async_connect(server, asio::use_awaitable);
+  co_await asio::async_write(peer, asio::buffer(text), asio::use_awaitable);
+  std::string answer;
+  boost::system::error_code end;
+  co_await asio::async_read(peer, asio::dynamic_buffer(answer),
+                            asio::redirect_error(asio::use_awaitable, end));
+  co_return answer;
+}
 
 json::value lane(const Answer& state, const std::string& name) {
   for (const auto& one : state.list("queues")) {
@@ -55,6 +78,18 @@ TEST_F(ConsoleLooks, AFollowerShowsTheSameAndWhoLeads) {
   EXPECT_EQ(state.str("instance_id"), "coordinator-1");
   EXPECT_EQ(bool_field(state.body, "leads"), false);
   EXPECT_EQ(int_field(lane(state, "high"), "depth"), 1);
+}
+
+TEST_F(ConsoleLooks, TheStateSaysHowTheHubWasLastAsked) {
+  open();
+  EXPECT_TRUE(get("/state").body.at("hub").is_null()) << "a follower does not ask it";
+  hub_seen = HubSeen{.at = from_unix(1'770'000'000), .error = {}};
+  ASSERT_TRUE(until([&] { return get("/state").body.at("hub").is_object(); }));
+  EXPECT_EQ(bool_field(get("/state").body.at("hub"), "ok"), true);
+  EXPECT_EQ(string_field(get("/state").body.at("hub"), "polled_at"), to_rfc3339(hub_seen->at));
+  hub_seen->error = "connection refused";
+  ASSERT_TRUE(until([&] { return bool_field(get("/state").body.at("hub"), "ok") == false; }));
+  EXPECT_EQ(string_field(get("/state").body.at("hub"), "reason"), "connection refused");
 }
 
 TEST_F(ConsoleLooks, RunningActivationsShowStepAndCost) {
@@ -238,8 +273,8 @@ TEST_F(ConsoleLooks, TranscriptsNeedTheKeyOrThisMachine) {
   const auto whole = get(path + "?line=1");
   EXPECT_THAT(whole.whole.body, HasSubstr(std::string(5000, 'x')));
   const auto rebound = get(path, {{"Host", "evil.example"}});
-  EXPECT_EQ(rebound.status, 401);
-  EXPECT_EQ(rebound.str("code"), "key_missing");
+  EXPECT_EQ(rebound.status, 403);
+  EXPECT_EQ(rebound.str("code"), "host_refused");
   EXPECT_THAT(rebound.whole.body, Not(HasSubstr("xxx")));
   EXPECT_EQ(get(path, {{"X-Forwarded-For", "10.1.1.1"}}).status, 401);
   EXPECT_EQ(
@@ -248,6 +283,51 @@ TEST_F(ConsoleLooks, TranscriptsNeedTheKeyOrThisMachine) {
       200);
   EXPECT_EQ(get(path, {{"Authorization", "Bearer other"}}).status, 401);
   EXPECT_EQ(get("/transcripts/unknown").status, 404);
+}
+
+TEST_F(ConsoleLooks, WhatAgentsDoIsForThoseWhoMayReadTranscripts) {
+  kill("dead-one");
+  enqueue("scribe");
+  const auto claimed = claim();
+  write_journal(claimed, {{queue::JournalKind::started, {}}, {queue::JournalKind::model_call, {}}});
+  open();
+  const auto id = string_field(get("/dead").list("dead")[0], "id").value_or("");
+  const net::HttpHeaders proxied{{"X-Forwarded-For", "10.1.1.1"}};
+  auto with_key = proxied;
+  with_key.emplace_back("Authorization", std::string("Bearer ") + kAdminKey);
+  for (const char* path : {"/state", "/running"}) {
+    const auto row = get(path, proxied).list("running").at(0);
+    EXPECT_EQ(int_field(row, "steps"), 1) << path;
+    EXPECT_FALSE(string_field(row, "doing")) << path;
+    EXPECT_FALSE(string_field(row, "doing_since")) << path;
+    EXPECT_EQ(string_field(get(path, with_key).list("running").at(0), "doing"), "asks the model")
+        << path;
+  }
+  const auto letter = get("/dead/" + id, proxied);
+  EXPECT_EQ(letter.str("agent_id"), "dead-one");
+  EXPECT_EQ(find_field(letter.body, "raw"), nullptr);
+  EXPECT_EQ(find_field(letter.body, "history"), nullptr);
+  EXPECT_NE(find_field(get("/dead/" + id, with_key).body, "raw"), nullptr);
+}
+
+TEST_F(ConsoleLooks, ProxyThatSpeaksHttp10IsNotThisMachine) {
+  open();
+  const auto me = [&](const std::string& version) {
+    return run(say(server->port(), "GET /console/api/me HTTP/" + version +
+                                       "\r\nHost: 127.0.0.1:9090\r\nConnection: close\r\n\r\n"));
+  };
+  EXPECT_THAT(me("1.1"), HasSubstr("\"may_read_transcripts\":true"));
+  EXPECT_THAT(me("1.0"), HasSubstr("\"may_read_transcripts\":false"));
+}
+
+TEST_F(ConsoleLooks, KeysThatAreRefusedAreCountedAndLoggedOnce) {
+  open();
+  for (int i = 0; i < 3; ++i)
+    get("/state", {{"Authorization", "Bearer a-guess-at-the-key"}});
+  EXPECT_THAT(send("GET", "/metrics").whole.body,
+              HasSubstr("\nbotburrow_console_keys_refused_total 3"));
+  EXPECT_EQ(lines->count("console_key_refused"), 1U);
+  EXPECT_THAT(lines->all(), Not(HasSubstr("a-guess-at-the-key")));
 }
 
 TEST_F(ConsoleLooks, WhatStrangersWroteIsTextInEveryAnswer) {

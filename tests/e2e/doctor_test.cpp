@@ -139,6 +139,18 @@ TEST_F(Doctor, NamesWhatIsWrongInTheQueues) {
   expect_all_well();
 }
 
+TEST_F(Doctor, ConsoleOfTheLeaderSaysThatTheHubIsAway) {
+  start_services();
+  const auto hub = [&] {
+    const auto state = parse_json(get(url_of(*coordinator_) + "/console/api/state").body, "state");
+    const auto* seen = find_field(state, "hub");
+    return seen && seen->is_object() ? bool_field(*seen, "ok") : std::nullopt;
+  };
+  eventually("it has answered", [&] { return hub() == true; });
+  kill_hub();
+  eventually("it is away", [&] { return hub() == false; }, 60s);
+}
+
 TEST_F(Doctor, NamesWhoIsAway) {
   start_services();
   // By Redis alone: the addresses are not given here.

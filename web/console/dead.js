@@ -70,7 +70,7 @@ export function letter(id) {
       h("div", { class: "row" }, h("h1", {}, one.agent_id ? h("a", { href: way("agent", one.agent_id) }, one.agent_id) : "Unreadable work"), h("span", { class: "badge bad plain" }, one.kind), h("span", { class: "row push" }, retry(one), clear(one))),
       h("p", { class: "why" }, one.reason),
       h("p", { class: "quiet" }, since(one.at, " ago"), " · ", facts.filter(Boolean).join(" · ")));
-    crashes.show(one.history);
+    crashes.show(one.history || []);
     swap(below, one.raw ? card("Bytes", null, h("pre", { class: "pad" }, one.raw)) : null);
   }
   async function load() {

@@ -7,6 +7,8 @@ import { actButton, badge, bar, card, chips, table, trouble, world } from "./par
 import { COUNTS, plot, SECONDS } from "./plot.js";
 
 const LATE = 900; // seconds: the alert OldestWorkWaiting
+const HUB_LATE = 300; // seconds; lists are asked for every POLL_INTERVAL
+const OUTBOX_LATE = 50;
 
 /** What is wrong, worst first: {bad, what, cure, to}. Rules only. */
 export function problems(state) {
@@ -16,11 +18,15 @@ export function problems(state) {
   if (state.queues === undefined) return found;
   const waiting = state.queues.reduce((sum, lane) => sum + lane.depth, 0);
   const oldest = Math.max(...state.queues.map((lane) => lane.oldest_age_seconds));
+  const asked = state.hub ? (Date.parse(state.at) - Date.parse(state.hub.polled_at)) / 1000 : 0;
+  if (state.hub && !state.hub.ok) say(true, "The Hub does not answer.", `${state.hub.reason}. Nothing new is found and nothing can be written until it does; it heals by itself.`);
+  else if (asked > HUB_LATE) say(true, `The Hub was last heard of ${span(asked)} ago.`, "The leader asks it every half minute: see its log.");
   if (!state.leader) say(true, "No coordinator leads.", "Nothing new is found. Start one: botburrow coordinator.");
   if (!state.generation) say(true, "Nothing may be claimed yet.", "work:generation is missing: the leader sets it once it has compared Redis with the Hub.");
   if (state.runners_total === 0) say(true, "No runner is alive.", "Nobody has been heard of for a minute. Start one: botburrow runner.");
   if (state.fleet_paused) say(false, "The whole fleet is paused.", "What runs ends, nothing new begins.", "#/agents");
   if (oldest > LATE) say(true, `Work has waited for ${span(oldest)}.`, waiting > state.capacity ? "There is more of it than the runners can hold: add runners." : "See whether a runner takes this kind of work.", "#/queue");
+  if (state.outbox > OUTBOX_LATE) say(false, `${plural(state.outbox, "report")} to be sent.`, "The Hub takes them more slowly than they come.");
   if (state.dead > 0) say(false, plural(state.dead, "dead letter") + ".", "Work that was given up: look, then retry or clear it.", "#/dead");
   if (state.held_off > 0) say(false, `${plural(state.held_off, "agent")} held off.`, "After failures in a row, a stop, or a limit.", "#/agents?state=held_off");
   return found;
@@ -60,7 +66,7 @@ export const stopButton = (id, name) =>
 
 export const runningColumns = [
   { label: "Agent", class: "main", cell: (row) => h("a", { href: way("agent", row.agent_id), "data-focus": "run " + row.activation_id }, row.agent_name) },
-  { label: "Does", class: "text", cell: (row) => h("a", { href: way("activation", row.activation_id), title: "Transcript" }, row.doing || "has begun") },
+  { label: "Does", class: "text", cell: (row) => h("a", { href: way("activation", row.activation_id), title: "Transcript" }, row.doing === undefined ? "unlock to see" : row.doing || "has begun") },
   { label: "Step", class: "num", cell: (row) => number(row.steps) },
   { label: "Cost, $", class: "num", cell: (row) => money(row.cost_usd) },
   { label: "For", class: "num", cell: (row) => since(row.started_at) },
