@@ -22,7 +22,8 @@ class Keeper {
   int take_questions();
 
   /// Answers one question: a connection, whatever its address, becomes one to `port` of
-  /// 127.0.0.1, made by us, in the place of the socket that asked; a signal goes only to what descends from us.
+  /// 127.0.0.1, made by us, in the place of the socket that asked; a signal goes only to what
+  /// descends from us.
   void answer(int questions, int port);
   /// Whether a connection from this port was made by answer(): nobody else may use the bridge.
   bool made_by_us(std::uint16_t port);
