@@ -54,8 +54,10 @@ run_tests() { timeout 300 "$built/tests/$1" --gtest_filter="$2" >"$work/$3.log" 
 control() {
   for program in $(for name; do head_of "$name" Program; done | sort -u); do
     filter=$(for name; do [ "$(head_of "$name" Program)" != "$program" ] || head_of "$name" Tests; done | paste -sd: -)
-    build "$program" && run_tests "$program" "$filter" "$program" \
-      || { say "without any change: $program does not pass, see $work/$program.log" >&2; return 1; }
+    if ! build "$program" || ! run_tests "$program" "$filter" "$program"; then
+      say "without any change $program does not pass, see $work/$program.log" >&2
+      return 1
+    fi
   done
 }
 

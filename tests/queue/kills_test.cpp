@@ -105,6 +105,8 @@ TEST_F(Kills, ARunnerKilledAtAnyInstructionLosesNothing) {
     ASSERT_TRUE(test::run_until(ioc, [&] { return claims() > before; }));
     std::this_thread::sleep_for(std::chrono::microseconds(random.next() % 2000));
     victim.kill9();
+    // Answered once the server has done what it was sent before.
+    ask({"PING"});
     const auto found = places();
     ASSERT_EQ(found.size(), static_cast<std::size_t>(kItems)) << "kill " << kill;
     ASSERT_EQ(std::set<std::string>(found.begin(), found.end()).size(), found.size());
