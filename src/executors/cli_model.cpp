@@ -4,6 +4,7 @@
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/stop.hpp"
+#include "sandbox/program.hpp"
 
 #include <fmt/format.h>
 
@@ -29,23 +30,6 @@ void add_texts(Job& job, const std::vector<llm::Message>& messages) {
   }
 }
 
-std::vector<std::string> environment_of(const Plan& plan, const std::string& home) {
-  std::map<std::string, std::string> all{{"PATH", "/usr/local/bin:/usr/bin:/bin"},
-                                         {"HOME", home},
-                                         {"TERM", "xterm-256color"},
-                                         {"LANG", "C.UTF-8"}};
-  for (const auto& word : sandbox::Place::proxy_environment()) {
-    const auto at = word.find('=');
-    all[word.substr(0, at)] = word.substr(at + 1);
-  }
-  for (const auto& [name, value] : plan.environment)
-    all[name] = value;
-  std::vector<std::string> words;
-  for (const auto& [name, value] : all)
-    words.push_back(fmt::format("{}={}", name, value));
-  return words;
-}
-
 // What stands at the end of its stderr, on one line.
 std::string complaint(std::string_view err) {
   if (err.size() > kComplaintBytesMax) err.remove_prefix(err.size() - kComplaintBytesMax);
@@ -67,10 +51,11 @@ Plan CliModel::plan_in(const sandbox::Sandbox& sandbox, const Job& job) const {
 
 Task<sandbox::CommandResult> CliModel::run_in(sandbox::Sandbox& sandbox, Plan plan,
                                               Deadline deadline) {
-  sandbox::Command command{.argv = plan.argv,
-                           .environment = environment_of(plan, sandbox.home()),
-                           .want_stdin = true,
-                           .output_bytes_max = kOutputBytesMax};
+  sandbox::Command command{
+      .argv = plan.argv,
+      .environment = sandbox::program_environment(sandbox.home(), plan.environment),
+      .want_stdin = true,
+      .output_bytes_max = kOutputBytesMax};
   sandbox::CommandResult result;
   const auto work = [](sandbox::Sandbox& sandbox, sandbox::Command command, std::string input,
                        Deadline deadline, sandbox::CommandResult& result) -> Task<> {

@@ -1,6 +1,7 @@
 #include "sandbox/program.hpp"
 
 #include "net/subprocess.hpp"
+#include "sandbox/place.hpp"
 
 #include <algorithm>
 #include <array>
@@ -52,6 +53,24 @@ std::optional<LocatedProgram> locate_program(const std::string& name, const std:
       });
   if (!shown) located.read_only.push_back(package_of(file));
   return located;
+}
+
+std::vector<std::string> program_environment(const std::string& home,
+                                             const std::map<std::string, std::string>& own) {
+  std::map<std::string, std::string> all{{"PATH", "/usr/local/bin:/usr/bin:/bin"},
+                                         {"HOME", home},
+                                         {"TERM", "xterm-256color"},
+                                         {"LANG", "C.UTF-8"}};
+  for (const auto& word : Place::proxy_environment()) {
+    const auto at = word.find('=');
+    all[word.substr(0, at)] = word.substr(at + 1);
+  }
+  for (const auto& [name, value] : own)
+    all[name] = value;
+  std::vector<std::string> words;
+  for (const auto& [name, value] : all)
+    words.push_back(name + "=" + value);
+  return words;
 }
 
 }  // namespace botburrow::sandbox

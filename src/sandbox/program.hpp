@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,5 +19,10 @@ struct LocatedProgram {
 /// which are shown too.
 std::optional<LocatedProgram> locate_program(const std::string& name, const std::string& path,
                                              const std::vector<std::string>& folders);
+
+/// All that a program in a sandbox finds in its environment, as NAME=VALUE: where programs and its
+/// home are, the proxy, and what is its `own`, which goes first. Nothing of the runner's.
+std::vector<std::string> program_environment(const std::string& home,
+                                             const std::map<std::string, std::string>& own);
 
 }  // namespace botburrow::sandbox
