@@ -3,6 +3,7 @@
 
 #include "base/hash.hpp"
 #include "base/json.hpp"
+#include "net/page_origin.hpp"
 
 #include <fmt/format.h>
 
@@ -32,16 +33,8 @@ bool is_this_machine(std::string_view host) {
   return name == "localhost" || name == "127.0.0.1" || name == "[::1]";
 }
 
-/// A program on this machine that asks for itself, as far as anybody says.
-bool is_from_here(const net::ServerRequest& request) {
-  for (const char* forwarded : {"forwarded", "x-forwarded-for", "x-real-ip", "via"}) {
-    if (request.header(forwarded)) return false;
-  }
-  return request.peer_is_loopback;
-}
-
 bool is_local(const net::ServerRequest& request) {
-  return is_from_here(request) && is_this_machine(request.header("host").value_or(""));
+  return net::is_from_this_machine(request) && is_this_machine(request.header("host").value_or(""));
 }
 
 /// As it may be shown to whoever sent it.
@@ -85,16 +78,6 @@ Refusal wrong_key(const Secret& admin_key) {
               "up` keeps it in keys.json of its data folder)"};
 }
 
-bool from_elsewhere(const net::ServerRequest& request) {
-  const auto site = request.header("sec-fetch-site").value_or("none");
-  if (site != "same-origin" && site != "none") return true;
-  const auto origin = request.header("origin");
-  if (!origin) return false;
-  const auto scheme = origin->find("://");
-  if (scheme == std::string::npos) return true;
-  return lower_case(origin->substr(scheme + 3)) != lower_case(request.header("host").value_or(""));
-}
-
 Refusal elsewhere() {
   return {.status = 403,
           .code = "cross_origin",
@@ -115,10 +98,10 @@ Access access_of(const net::ServerRequest& request, const Secret& admin_key, Loo
 
 std::optional<Refusal> refuse_look(const net::ServerRequest& request, const Access& access,
                                    const Secret& admin_key) {
-  if (from_elsewhere(request)) return elsewhere();
+  if (net::is_from_foreign_page(request)) return elsewhere();
   if (access.key == Access::Key::wrong) return wrong_key(admin_key);
   const auto host = request.header("host").value_or("");
-  if (access.key == Access::Key::none && is_from_here(request) && !host.empty() &&
+  if (access.key == Access::Key::none && net::is_from_this_machine(request) && !host.empty() &&
       !is_this_machine(host))
     return strange_host(request);
   return std::nullopt;
@@ -139,7 +122,7 @@ std::optional<Refusal> refuse_transcript(const net::ServerRequest& request, cons
 
 std::optional<Refusal> refuse_act(const net::ServerRequest& request, const Access& access,
                                   const Secret& admin_key) {
-  if (from_elsewhere(request)) return elsewhere();
+  if (net::is_from_foreign_page(request)) return elsewhere();
   if (!says_json(request)) {
     return Refusal{.status = 415,
                    .code = "not_json",

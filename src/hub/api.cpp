@@ -359,6 +359,8 @@ WriteGuard Api::guard_of(const Call& call) {
       throw invalid_field("header", "Botburrow-Fence",
                           "<generation>.<counter> is expected, two whole numbers");
   }
+  guard.by_service =
+      call.principal.kind == PrincipalKind::service || call.principal.kind == PrincipalKind::admin;
   guard.idempotency_key = request.header("idempotency-key").value_or("");
   if (guard.idempotency_key.size() > kIdempotencyKeyMax) {
     throw invalid_field("header", "Idempotency-Key",

@@ -8,8 +8,9 @@
 namespace botburrow::hub {
 namespace {
 
-constexpr std::int64_t kTokensMax = 1'000'000'000'000;
-constexpr double kUsdMax = 1e9;
+// Of one activation. More is a mistake or a lie, and would use up a month's sums.
+constexpr std::int64_t kTokensMax = 10'000'000'000;
+constexpr double kUsdMax = 100'000;
 
 /// The id where the reference is known, else the text: an unknown agent has default limits.
 std::string id_or_text(Store& store, const std::string& reference) {

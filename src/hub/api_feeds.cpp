@@ -162,6 +162,20 @@ bool is_blank(const std::string& text) {
   return text.find_first_not_of(" \t\r\n") == std::string::npos;
 }
 
+/// On a thread of its own: the one that everything else waits for must not.
+Task<std::vector<SearchHit>> search_hits(Api& api, SearchQuery query) {
+  try {
+    co_return co_await api.core.with_search_store([query](Store& store) {
+      SearchQuery resolved = query;
+      resolved.author = author_id(store, query.author);
+      return store.search(resolved);
+    });
+  } catch (const Error& error) {
+    if (error.code() != errc::timeout) throw;
+    throw ApiError(503, "search_too_slow", error.message());
+  }
+}
+
 Task<Reply> search(Api& api, Call& call) {
   const QueryFields fields = call.query();
   SearchQuery query;
@@ -178,16 +192,13 @@ Task<Reply> search(Api& api, Call& call) {
                         "something to search for, a community or an author is expected");
   }
   query.viewer = co_await api.viewer(call);
-  const auto hits = co_await api.core.with_store([query](Store& store) {
-    SearchQuery resolved = query;
-    resolved.author = author_id(store, query.author);
-    return store.search(resolved);
-  });
+  std::string text = query.text;
+  const auto hits = co_await search_hits(api, std::move(query));
   json::array results;
   for (const SearchHit& hit : hits)
     results.push_back(render(hit));
   co_return reply(200, {{"success", true},
-                        {"query", query.text},
+                        {"query", std::move(text)},
                         {"type", type},
                         {"results", std::move(results)},
                         {"count", hits.size()}});

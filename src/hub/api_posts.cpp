@@ -63,12 +63,19 @@ NewPost read_post(const json::object& body) {
   return post;
 }
 
+/// Reports into m/agent-* come more often than posts may; as often as comments, so that nobody
+/// wakes the whole fleet with mentions in them.
+Limit* limit_of(Api& api, const Agent& actor, const NewPost& post) {
+  if (actor.is_human()) return nullptr;
+  const bool report = is_status_community(post.community);
+  return report ? &api.core.limits.comments : &api.core.limits.posts;
+}
+
 Task<Reply> create_post(Api& api, Call& call) {
   const Agent actor = co_await api.actor(call);
   NewPost post = read_post(call.body());
   post.actor = actor.id;
-  const bool exempt = actor.is_human() || is_status_community(post.community);
-  co_return co_await api.write(call, exempt ? nullptr : &api.core.limits.posts, actor.id,
+  co_return co_await api.write(call, limit_of(api, actor, post), actor.id,
                                [post](Store& store, const WriteGuard& guard) {
                                  NewPost guarded = post;
                                  guarded.guard = guard;

@@ -1,5 +1,7 @@
 #include "hub/auth.hpp"
 
+#include "net/page_origin.hpp"
+
 #include <algorithm>
 #include <cctype>
 
@@ -34,9 +36,8 @@ bool is_address(std::string_view host) {
 }
 
 bool from_foreign_page(const net::ServerRequest& request) {
+  if (net::is_from_foreign_page(request)) return true;
   const std::string host = request.header("host").value_or("");
-  const std::string origin = request.header("origin").value_or("");
-  if (!origin.empty() && origin != "http://" + host && origin != "https://" + host) return true;
   return request.peer_is_loopback && !is_address(without_port(host));
 }
 

@@ -62,6 +62,16 @@ struct Core {
         [target, call = std::move(call)]() mutable { return call(*target); });
   }
 
+  /// Runs `call(Store&)`, which only reads and may take long, beside what with_store() runs.
+  template <class Call>
+  Task<std::invoke_result_t<Call, Store&>> with_search_store(Call call) {
+    if (!store) throw no_database();
+    co_return co_await search_thread.run([this, call = std::move(call)]() mutable {
+      if (!search_store) search_store = open_sqlite_reader(options.database_path, clock, random);
+      return call(*search_store);
+    });
+  }
+
   /// A commit brought these: wakes pollers and watchers, counts.
   void note(const std::vector<Change>& changes);
   /// An agent or a key changed: nothing remembered about them holds any more.
@@ -96,7 +106,9 @@ struct Core {
   std::string database_cause;  // the DatabaseFault's, where it is one
   std::exception_ptr fatal;    // a migration failed
   std::shared_ptr<Store> store;
-  BlockingPool database_thread{1};  // last: its calls end before the store does
+  std::shared_ptr<Store> search_store;  // the same database, to read; only its thread touches it
+  BlockingPool database_thread{1};      // last: their calls end before the stores do
+  BlockingPool search_thread{1};
 };
 
 }  // namespace botburrow::hub

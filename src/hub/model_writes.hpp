@@ -31,6 +31,8 @@ struct WriteGuard {
   /// False: the caller's rate limit has nothing left. A replay is answered all the same; only a
   /// write that would really happen becomes WriteKind::refused.
   bool admitted = true;
+  /// The caller holds a key of the fleet's services, not one of an agent's own.
+  bool by_service = false;
 };
 
 enum class WriteKind {

@@ -258,6 +258,7 @@ Task<> HubServer::Impl::until_ready() {
 
 Task<> HubServer::Impl::close_database() {
   if (!core->store) co_return;
+  co_await core->search_thread.run([core = core.get()] { core->search_store.reset(); });
   // Closed on the thread that used it; the checkpoint may take a moment.
   co_await core->database_thread.run([store = std::move(core->store)]() mutable { store.reset(); });
 }

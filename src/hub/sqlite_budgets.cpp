@@ -28,7 +28,7 @@ Use read_use(Sql& row) {
 Use agent_use(Database& db, std::string_view agent, std::string_view from_day,
               std::string_view to_day) {
   Sql row(db,
-          "SELECT coalesce(sum(cost_micros), 0), coalesce(sum(tokens_input + tokens_output), 0) "
+          "SELECT total(cost_micros), total(tokens_input + tokens_output) "
           "FROM consumption_daily WHERE agent_id = ?1 AND day BETWEEN ?2 AND ?3",
           agent, from_day, to_day);
   return read_use(row);
@@ -37,7 +37,7 @@ Use agent_use(Database& db, std::string_view agent, std::string_view from_day,
 Use tool_use(Database& db, std::string_view tool, std::string_view from_day,
              std::string_view to_day) {
   Sql row(db,
-          "SELECT coalesce(sum(cost_micros), 0), coalesce(sum(tokens_input + tokens_output), 0) "
+          "SELECT total(cost_micros), total(tokens_input + tokens_output) "
           "FROM consumption_daily WHERE tool_type = ?1 AND day BETWEEN ?2 AND ?3",
           tool, from_day, to_day);
   return read_use(row);
@@ -208,8 +208,8 @@ std::vector<ConsumptionTotal> SqliteStore::consumption(const ConsumptionQuery& q
   Sql rows(
       db_,
       fmt::format(
-          "SELECT {}, coalesce(sum(reports), 0), coalesce(sum(tokens_input), 0), "
-          "coalesce(sum(tokens_output), 0), coalesce(sum(cost_micros), 0) FROM consumption_daily "
+          "SELECT {}, total(reports), total(tokens_input), "
+          "total(tokens_output), total(cost_micros) FROM consumption_daily "
           "WHERE (?1 = '' OR agent_id = ?1) AND (?2 = '' OR tool_type = ?2) AND day BETWEEN ?3 AND "
           "?4 {}",
           query.by_day ? "day" : "''", query.by_day ? "GROUP BY day ORDER BY day LIMIT 1000" : ""),

@@ -17,6 +17,8 @@ namespace botburrow::hub {
 namespace {
 
 constexpr int kBusyMs = 3000;
+/// Of SQLite's machine. One step may compare a text of 40,000 characters with a pattern.
+constexpr int kStepsBetweenLooks = 200;
 
 [[noreturn]] void fail_with(const DatabaseFault& fault, const std::string& path,
                             std::string_view reason) {
@@ -191,6 +193,7 @@ bool Sql::row() {
   column_ = 0;
   const int code = sqlite3_step(statement_);
   if (code == SQLITE_ROW) return true;
+  if (code == SQLITE_INTERRUPT && db_.limit_ != nullptr && db_.limit_->over()) return false;
   if (code != SQLITE_DONE) db_.fail(code);
   return false;
 }
@@ -236,6 +239,23 @@ std::optional<std::int64_t> Sql::maybe_integer() {
   if (sqlite3_column_type(statement_, column_) != SQLITE_NULL) return integer();
   ++column_;
   return std::nullopt;
+}
+
+TimeLimit::TimeLimit(Database& db, std::chrono::nanoseconds time)
+    : db_(db), ends_(std::chrono::steady_clock::now() + time) {
+  db_.limit_ = this;
+  sqlite3_progress_handler(db_.handle_, kStepsBetweenLooks, &TimeLimit::look, this);
+}
+
+TimeLimit::~TimeLimit() {
+  sqlite3_progress_handler(db_.handle_, 0, nullptr, nullptr);
+  db_.limit_ = nullptr;
+}
+
+int TimeLimit::look(void* self) {
+  auto& limit = *static_cast<TimeLimit*>(self);
+  limit.over_ = limit.over_ || std::chrono::steady_clock::now() >= limit.ends_;
+  return limit.over_ ? 1 : 0;
 }
 
 Transaction::Transaction(Database& db) : db_(db) {

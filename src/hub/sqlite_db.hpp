@@ -2,6 +2,7 @@
 
 #include "base/time.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -13,6 +14,8 @@ struct sqlite3;
 struct sqlite3_stmt;
 
 namespace botburrow::hub {
+
+class TimeLimit;
 
 /// Makes the folder and the file (private to its owner) where missing, and opens it for writing
 /// once. Throws what Database throws.
@@ -44,12 +47,14 @@ class Database {
 
  private:
   friend class Sql;
+  friend class TimeLimit;
   sqlite3_stmt* take(std::string_view text);
   void give_back(std::string_view text, sqlite3_stmt* statement);
   [[noreturn]] void fail(int code) const;
 
   std::string path_;
   sqlite3* handle_ = nullptr;
+  TimeLimit* limit_ = nullptr;
   std::map<std::string, std::vector<sqlite3_stmt*>, std::less<>> idle_;
 };
 
@@ -113,6 +118,24 @@ inline std::optional<std::string_view> or_null(std::string_view text) {
   if (text.empty()) return std::nullopt;
   return text;
 }
+
+/// While it lives, reading ends early once `time` has passed: rows stop, as if there were no more.
+/// One at a time, and not around writes.
+class TimeLimit {
+ public:
+  TimeLimit(Database& db, std::chrono::nanoseconds time);
+  ~TimeLimit();
+  TimeLimit(const TimeLimit&) = delete;
+  /// Whether rows were kept back.
+  bool over() const { return over_; }
+
+ private:
+  friend class Sql;
+  static int look(void* self);
+  Database& db_;
+  std::chrono::steady_clock::time_point ends_;
+  bool over_ = false;
+};
 
 /// BEGIN IMMEDIATE; rolled back unless committed.
 class Transaction {

@@ -74,9 +74,13 @@ bool SqliteStore::raise_fence(std::string_view actor, const WriteGuard& guard) {
   Sql(db_, "INSERT OR REPLACE INTO fences(agent_id, generation, counter) VALUES (?1, ?2, ?3)",
       actor, shown.generation, shown.counter)
       .run();
+  // Whoever tells of Redis' counter for all is believed by all: only the fleet's own services are,
+  // and only about the generation that is.
+  if (!guard.by_service) return true;
   Sql(db_,
-      "UPDATE dataset SET fence_generation = ?1, fence_counter = ?2 WHERE fence_generation IS NULL "
-      "OR fence_generation < ?1 OR (fence_generation = ?1 AND fence_counter < ?2)",
+      "UPDATE dataset SET fence_generation = ?1, fence_counter = ?2 WHERE (dataset IS NULL OR "
+      "generation = ?1) AND "
+      "(fence_generation IS NULL OR fence_generation <> ?1 OR fence_counter < ?2)",
       shown.generation, shown.counter)
       .run();
   return true;

@@ -101,6 +101,8 @@ std::optional<Comment> SqliteStore::find_comment(std::string_view id, const View
   if (!row.row()) return std::nullopt;
   Comment comment = read_comment(row);
   if (!may_see(viewer, comment.hidden, comment.author)) return std::nullopt;
+  // A hidden post takes its thread with it.
+  if (!viewer.privileged && !find_post(comment.post_id, viewer)) return std::nullopt;
   return comment;
 }
 

@@ -1,3 +1,5 @@
+#include "base/error.hpp"
+#include "base/json.hpp"
 #include "hub/names.hpp"
 #include "hub/search_terms.hpp"
 #include "hub/sqlite_rows.hpp"
@@ -13,6 +15,9 @@ namespace {
 
 constexpr int kHitsMax = 100;
 constexpr std::int64_t kOffsetMax = 10'000;
+constexpr auto kSearchTime = std::chrono::milliseconds(500);
+/// Of a word looked for as plain text: SQLite compares each of its bytes with each of a post's.
+constexpr std::size_t kFragmentBytesMax = 64;
 
 /// BM25 is smaller the better; relevance grows to 1.
 double relevance_of(double rank) {
@@ -40,7 +45,7 @@ std::vector<Ask> attempts(const SearchTerms& terms) {
   }
   Ask plain{Match::plain, {}, {}};
   for (const auto& word : terms.words)
-    plain.fragments.push_back(like_anywhere(word));
+    plain.fragments.push_back(like_anywhere(utf8_prefix(word, kFragmentBytesMax)));
   asks.push_back(std::move(plain));
   return asks;
 }
@@ -175,7 +180,7 @@ std::vector<SearchHit> SqliteStore::search_agents(const SearchQuery& query, int 
   std::vector<std::string> fragments;
   for (std::string_view word : terms.words) {
     if (word.starts_with('@')) word.remove_prefix(1);
-    fragments.push_back(like_anywhere(word));
+    fragments.push_back(like_anywhere(utf8_prefix(word, kFragmentBytesMax)));
   }
   Sql rows(
       db_,
@@ -204,7 +209,7 @@ std::vector<SearchHit> SqliteStore::search_communities(const SearchQuery& query,
   std::vector<std::string> fragments;
   for (std::string_view word : terms.words) {
     if (word.starts_with("m/")) word.remove_prefix(2);
-    fragments.push_back(like_anywhere(word));
+    fragments.push_back(like_anywhere(utf8_prefix(word, kFragmentBytesMax)));
   }
   Sql rows(db_, fmt::format(
                     "SELECT name FROM communities WHERE {} ORDER BY post_count DESC, name LIMIT {}",
@@ -227,6 +232,7 @@ std::vector<SearchHit> SqliteStore::search(const SearchQuery& query) {
   const int limit = std::clamp(query.limit, 1, kHitsMax);
   const int wanted = limit + static_cast<int>(offset);
   std::vector<SearchHit> hits;
+  const TimeLimit time(db_, kSearchTime);
   const auto take = [&](SearchType type, auto look) {
     if (query.type == type || query.type == SearchType::all)
       std::ranges::move(look(), std::back_inserter(hits));
@@ -235,6 +241,8 @@ std::vector<SearchHit> SqliteStore::search(const SearchQuery& query) {
   take(SearchType::comments, [&] { return search_comments(query, wanted); });
   take(SearchType::agents, [&] { return search_agents(query, wanted); });
   take(SearchType::communities, [&] { return search_communities(query, wanted); });
+  if (time.over() && hits.empty())
+    throw Error(errc::timeout, "the search takes too long; give fewer or more particular words");
   if (query.type == SearchType::all)
     std::ranges::stable_sort(hits, std::greater(), &SearchHit::relevance);
   if (hits.size() <= offset) return {};

@@ -16,27 +16,35 @@ constexpr std::chrono::minutes kContentKept{10};
 constexpr std::chrono::hours kAuditKept{24 * 90};
 constexpr std::size_t kRoomWanted = 256 * 1024;  // a few of the largest writes
 
-/// The file must be there before its name can be followed.
-std::string lock_of(const std::string& database) {
-  ensure_database_file(database);
-  return lock_path(database);
-}
-
 }  // namespace
+
+const std::string& SqliteStore::locked_path(Role role) {
+  if (role == Role::reader) return options_.path;
+  // The file must be there before its name can be followed.
+  ensure_database_file(options_.path);
+  lock_.emplace(lock_path(options_.path),
+                FileLock::Words{.what = "hub database " + options_.path,
+                                .cure = "choose another place with --data DIR or DATABASE_URL"});
+  return options_.path;
+}
 
 std::unique_ptr<Store> open_sqlite_store(StoreOptions options, Clock& clock, Random& random) {
   return std::make_unique<SqliteStore>(std::move(options), clock, random);
 }
 
-SqliteStore::SqliteStore(StoreOptions options, Clock& clock, Random& random)
-    : options_(std::move(options)),
-      clock_(clock),
-      random_(random),
-      lock_(lock_of(options_.path),
-            {.what = "hub database " + options_.path,
-             .cure = "choose another place with --data DIR or DATABASE_URL"}),
-      db_(options_.path) {
-  migrate(db_, now());
+std::unique_ptr<Store> open_sqlite_reader(std::string path, Clock& clock, Random& random) {
+  StoreOptions options;
+  options.path = std::move(path);
+  return std::make_unique<SqliteStore>(std::move(options), clock, random,
+                                       SqliteStore::Role::reader);
+}
+
+SqliteStore::SqliteStore(StoreOptions options, Clock& clock, Random& random, Role role)
+    : options_(std::move(options)), clock_(clock), random_(random), db_(locked_path(role)) {
+  if (role == Role::writer)
+    migrate(db_, now());
+  else
+    db_.execute("PRAGMA query_only=ON");
 }
 
 void SqliteStore::ping() {
@@ -56,6 +64,7 @@ void SqliteStore::purge_expired() {
   purge_keys();
   Sql(db_, "DELETE FROM recent_writes WHERE created_at < ?1", now() - kContentKept).run();
   Sql(db_, "DELETE FROM api_key_history WHERE expires_at < ?1", now()).run();
+  Sql(db_, "DELETE FROM consumption_events WHERE timestamp < ?1", now() - kAuditKept).run();
   Sql(db_, "DELETE FROM audit_log WHERE created_at < ?1", now() - kAuditKept).run();
   transaction.commit();
   std::erase_if(leases_,

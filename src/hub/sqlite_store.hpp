@@ -17,7 +17,10 @@ namespace botburrow::hub {
 /// The store on one SQLite file. Its methods are spread over sqlite_*.cpp by theme.
 class SqliteStore final : public Store {
  public:
-  SqliteStore(StoreOptions options, Clock& clock, Random& random);
+  enum class Role { writer, reader };
+  /// `writer`: the only one who does, which a lock beside the file sees to; brings the tables to
+  /// today's form.
+  SqliteStore(StoreOptions options, Clock& clock, Random& random, Role role = Role::writer);
 
   void on_change(ChangeListener listener) override { listener_ = std::move(listener); }
   void ping() override;
@@ -172,6 +175,8 @@ class SqliteStore final : public Store {
   void notify_watchers(const News& news, std::vector<std::string>& told);
   bool mark_own_read(std::string_view notification_id, std::string_view owner);
 
+  /// Takes the lock where it writes.
+  const std::string& locked_path(Role role);
   WallTime now() const;
   std::int64_t now_ms() const;
   std::string uuid();
@@ -179,7 +184,7 @@ class SqliteStore final : public Store {
   StoreOptions options_;
   Clock& clock_;
   Random& random_;
-  FileLock lock_;  // no other process writes this file
+  std::optional<FileLock> lock_;  // no other process writes this file
   Database db_;
   ChangeListener listener_;
   std::vector<Change> changes_;  // of the transaction under way

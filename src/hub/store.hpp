@@ -209,4 +209,7 @@ struct StoreOptions {
 /// database. The clock and the random source outlive the store.
 std::unique_ptr<Store> open_sqlite_store(StoreOptions options, Clock& clock, Random& random);
 
+/// The same database beside the one who writes it: every write fails. `path` as in StoreOptions.
+std::unique_ptr<Store> open_sqlite_reader(std::string path, Clock& clock, Random& random);
+
 }  // namespace botburrow::hub

@@ -210,6 +210,13 @@ std::optional<HttpConnection::Fault> HttpConnection::take_head(Incoming& incomin
   if (!incoming.http_1_0 && message.count(http::field::host) != 1) {
     return Fault{400, "bad_request", "an HTTP/1.1 request needs one Host header"};
   }
+  // Whoever frames a body another way than a proxy before us does smuggles requests (RFC
+  // 9112, 6.1).
+  if (message.count(http::field::transfer_encoding) > 0 &&
+      (incoming.http_1_0 || message.count(http::field::transfer_encoding) > 1 ||
+       lower_case(message[http::field::transfer_encoding]) != "chunked")) {
+    return Fault{501, "transfer_encoding", "the only transfer coding answered is chunked"};
+  }
   return std::nullopt;
 }
 

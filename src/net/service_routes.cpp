@@ -3,6 +3,7 @@
 #include "base/hash.hpp"
 #include "base/json.hpp"
 #include "base/version.hpp"
+#include "net/page_origin.hpp"
 
 #include <boost/json.hpp>
 
@@ -39,7 +40,8 @@ bool wants_html(const ServerRequest& request) {
 }
 
 bool may_invalidate(const ServiceFacts& facts, const ServerRequest& request) {
-  if (facts.webhook_key.empty()) return request.peer_is_loopback;
+  if (facts.webhook_key.empty())
+    return is_from_this_machine(request) && !is_from_foreign_page(request);
   return equal_in_constant_time(request.header("authorization").value_or(""),
                                 "Bearer " + facts.webhook_key.reveal());
 }

@@ -60,11 +60,25 @@ TEST(ApiRates, PeopleAndStatusCommunitiesAreExemptFromThePostLimit) {
   HubHarness hub(limited());
   const std::string key = hub.agent("scribe");
   const std::string owner = hub.human();
-  for (const char* text : {"a", "b", "c"}) {
+  for (const char* text : {"a", "b", "c"})
     EXPECT_EQ(hub.post("/posts", owner, {{"content", text}}).status, 201);
+  for (const char* text : {"a", "b"}) {
     EXPECT_EQ(hub.post("/posts", key, {{"content", text}, {"community", "m/agent-status"}}).status,
               201);
   }
+}
+
+TEST(ApiRates, ReportsIntoStatusCommunitiesCountAsComments) {
+  HubHarness hub(limited());
+  const std::string key = hub.agent("scribe");
+  const auto report = [&](const char* text) {
+    return hub.post("/posts", key, {{"content", text}, {"community", "m/agent-anybody"}});
+  };
+  EXPECT_EQ(report("a").status, 201);
+  EXPECT_EQ(report("b").status, 201);
+  const Answer refused = report("@scribe c");
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_NE(refused.str("detail").find("comments"), std::string::npos) << refused.text;
 }
 
 TEST(ApiRates, CommentsVotesAndRegistrationsHaveBucketsOfTheirOwn) {

@@ -182,6 +182,20 @@ TEST(ApiWrites, TheGenerationChangesByCompareAndSet) {
   EXPECT_EQ(hub.post("/system/generation", hub.service, {{"dataset", "d2"}}).status, 422);
 }
 
+TEST(ApiWrites, OnlyTheFleetsServicesSayHowFarRedisHasCounted) {
+  Thread hub;
+  hub.post("/system/generation", hub.service,
+           {{"dataset", "d1"}, {"seen", {{"dataset", nullptr}, {"generation", 0}}}});
+  const auto shown = [&](const std::string& key, const std::string& fence) {
+    hub.post("/posts/" + hub.post_id + "/comments", key,
+             {{"agent_id", "critic"}, {"content", "of " + fence}}, {{"Botburrow-Fence", fence}});
+    return hub.get("/system/generation", hub.service).at("fence");
+  };
+  EXPECT_EQ(shown(hub.service, "1.7"), json::value("1.7"));
+  EXPECT_EQ(shown(hub.critic, "1.999999"), json::value("1.7")) << "an agent's own key";
+  EXPECT_EQ(shown(hub.service, "999.1000000"), json::value("1.7")) << "no generation that is";
+}
+
 TEST(ApiWrites, AnyFormOfTargetTakesAReply) {
   Thread hub;
   const Answer first = hub.comment("top");

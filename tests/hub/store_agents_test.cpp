@@ -262,6 +262,16 @@ TEST_F(StoreAgentsTest, AReportAloneMovesTheAgentOutOfTheStaleList) {
   EXPECT_EQ(store_->find_agent("quiz")->activation_count, 2);
 }
 
+TEST_F(StoreAgentsTest, SumsBeyondAllMeasureAreStillAnswered) {
+  add_agent("quiz");
+  spend("quiz", 9e12, "a", "claude-code");
+  clock_.advance(hours(24));
+  spend("quiz", 9e12, "b", "claude-code");
+  EXPECT_GT(store_->budget_health("quiz").monthly_used, 9e12);
+  EXPECT_FALSE(store_->budget_health("quiz").healthy);
+  EXPECT_EQ(store_->consumption({}).size(), 1U);
+}
+
 TEST_F(StoreAgentsTest, DefaultsOverridesAndUnlimited) {
   add_agent("quiz");
   EXPECT_EQ(store_->budget_health("quiz").monthly_limit, 100);

@@ -163,7 +163,10 @@ TEST_F(StoreContentTest, LockedThreadsTakeNoComments) {
 TEST_F(StoreContentTest, HiddenAndDeletedContentIsForAuthorAndModerators) {
   const auto hidden = id_of(post("alpha", "hidden words"));
   const auto gone = id_of(post("alpha", "deleted words"));
+  const auto under = id_of(comment("beta", hidden, "words under it"));
+  EXPECT_TRUE(store_->find_comment(under, {.agent_id = "gamma"}));
   store_->set_hidden(Target::post, hidden, true);
+  EXPECT_FALSE(store_->find_comment(under, {.agent_id = "gamma"}));
   EXPECT_EQ(store_->delete_post(gone, {.agent_id = "beta"}).kind, WriteKind::forbidden);
   EXPECT_EQ(store_->delete_post(gone, {.agent_id = "alpha"}).status, 204);
   for (const auto& id : {hidden, gone}) {

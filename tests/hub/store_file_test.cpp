@@ -44,6 +44,28 @@ TEST_F(StoreFileTest, EverythingIsThereAfterReopening) {
   EXPECT_EQ(store_->generation().fence, (Fence{1, 2}));
 }
 
+TEST_F(StoreFileTest, ReadingEndsWithItsTime) {
+  Database db(options_.path);
+  constexpr std::string_view kEndless =
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+  {
+    const TimeLimit limit(db, std::chrono::milliseconds(1));
+    EXPECT_FALSE(Sql(db, kEndless).row());
+    EXPECT_TRUE(limit.over());
+  }
+  EXPECT_TRUE(Sql(db, "SELECT 1").row()) << "the next one has all the time it wants";
+}
+
+TEST_F(StoreFileTest, AReaderSeesWhatIsWrittenAndWritesNothing) {
+  const auto reader = open_sqlite_reader(options_.path, clock_, random_);
+  const auto thread = id_of(post("quiz", "hello there"));
+  SearchQuery query;
+  query.text = "hello";
+  EXPECT_EQ(reader->search(query).size(), 1U);
+  EXPECT_EQ(code_of([&] { reader->stamp_activated("scribe"); }), errc::io);
+  EXPECT_TRUE(store_->find_post(thread, {}));
+}
+
 TEST_F(StoreFileTest, MigratingAgainDoesNothing) {
   Database db(options_.path);
   const int version = schema_version(db);

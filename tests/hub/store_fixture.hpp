@@ -124,6 +124,7 @@ class StoreTest : public ::testing::Test {
     guard.idempotency_key = std::move(key);
     guard.request_hash = sha256_hex(body);
     guard.fence = fence;
+    guard.by_service = true;
     return guard;
   }
 

@@ -235,6 +235,18 @@ TEST_F(HttpServerTest, BrokenRequestsAre400AndClose) {
   EXPECT_THAT(ask(kGetClose), StartsWith("HTTP/1.1 200"));
 }
 
+TEST_F(HttpServerTest, BodiesFramedInAnotherWayAreNotRead) {
+  server();
+  for (const char* coding : {"xchunked", "identity, chunked", "chunked, identity", "gzip"}) {
+    const auto response = ask(std::string("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: ") +
+                              coding + "\r\n\r\nGET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_THAT(response, StartsWith("HTTP/1.1 501 ")) << coding;
+    EXPECT_THAT(response, Not(HasSubstr("HTTP/1.1 200"))) << coding;
+  }
+  EXPECT_THAT(ask("POST /echo HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+              StartsWith("HTTP/1.1 501 "));
+}
+
 TEST_F(HttpServerTest, NoGarbageBreaksTheServer) {
   server();
   const auto seed = static_cast<unsigned>(BootClock::now().time_since_epoch().count());
