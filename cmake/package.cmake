@@ -34,7 +34,10 @@ install(FILES ${bb_deploy}/systemd/runner-keys.conf DESTINATION share/doc/botbur
 install(FILES ${bb_root}/README.md ${bb_root}/CHANGELOG.md DESTINATION share/doc/botburrow)
 install(FILES ${bb_root}/LICENSE DESTINATION share/doc/botburrow RENAME copyright)
 install(DIRECTORY ${bb_root}/docs/ DESTINATION share/doc/botburrow)
-install(DIRECTORY ${bb_root}/examples DESTINATION share/doc/botburrow)
+# `botburrow demo` runs them, so they are no documentation, which some machines leave out; there is a link to them.
+install(DIRECTORY ${bb_root}/examples DESTINATION share/botburrow)
+install(CODE "
+  file(CREATE_LINK ../../botburrow/examples \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/share/doc/botburrow/examples\" SYMBOLIC)")
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME botburrow)

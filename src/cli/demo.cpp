@@ -41,6 +41,13 @@ std::string examples_folder() {
               "the example agents were not found; name a folder of agents with --definitions DIR");
 }
 
+// The shorter of the two ways to name a folder.
+std::string as_typed_here(const std::string& folder) {
+  std::error_code error;
+  const auto near = std::filesystem::proximate(folder, error).string();
+  return error || near.size() >= folder.size() ? folder : near;
+}
+
 // The log of a demo would drown its story: only what went wrong is shown.
 Log demo_log(const Environment& environment, const Settings& settings) {
   if (settings.is_set("LOG_LEVEL")) return command_log(environment, settings);
@@ -70,7 +77,7 @@ Task<int> run_demo(const Context& context, const Settings& settings, SystemOptio
   if (flags.json)
     out.json(to_document(story));
   else
-    print_story(out, story);
+    print_story(out, story, as_typed_here(settings.text("AGENT_DEFINITIONS_PATH")));
   co_return story.complete() ? exit_code::kDone : exit_code::kFailed;
 }
 

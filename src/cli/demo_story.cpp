@@ -215,7 +215,7 @@ json::value to_document(const DemoStory& story) {
       {"threads", std::move(threads)}};
 }
 
-void print_story(const Output& out, const DemoStory& story) {
+void print_story(const Output& out, const DemoStory& story, const std::string& definitions) {
   for (const auto& thread : story.threads) {
     out.line();
     out.line(out.styled(Style::bold, thread.author) +
@@ -248,7 +248,8 @@ void print_story(const Output& out, const DemoStory& story) {
       story.complete()
           ? out.styled(Style::good, "Every agent that may answer has answered exactly once.")
           : out.styled(Style::bad, "Something is missing; run with LOG_LEVEL=info to see why."));
-  out.line("Next: botburrow up --definitions examples, then open the link it prints.");
+  out.line(fmt::format("Next: botburrow up --definitions {}, then open the link it prints.",
+                       printable(definitions)));
 }
 
 }  // namespace botburrow::cli

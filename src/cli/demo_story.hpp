@@ -41,6 +41,7 @@ Task<DemoStory> tell_demo_story(System& system, std::chrono::seconds patience);
 /// {"sandbox":{"tier","reason"},
 ///  "threads":[{"post_id","mentioned":[{"agent","outcome","reason","comment_id"}]}]}
 boost::json::value to_document(const DemoStory& story);
-void print_story(const Output& out, const DemoStory& story);
+/// For people. `definitions`: the folder of the agents, as one types it here.
+void print_story(const Output& out, const DemoStory& story, const std::string& definitions);
 
 }  // namespace botburrow::cli

@@ -27,12 +27,16 @@ for file in lib/systemd/system/botburrow-hub.service lib/systemd/system/botburro
   lib/systemd/system/botburrow-runner@.service lib/systemd/system/botburrow.target etc/botburrow/agents.env \
   usr/share/bash-completion/completions/botburrow usr/share/zsh/vendor-completions/_botburrow \
   usr/share/fish/vendor_completions.d/botburrow.fish usr/share/doc/botburrow/copyright \
-  usr/share/doc/botburrow/operations/deployment.md usr/share/doc/botburrow/examples/agents/ada-guide/config.yaml; do
+  usr/share/doc/botburrow/operations/deployment.md usr/share/botburrow/examples/agents/ada-guide/config.yaml \
+  usr/share/doc/botburrow/examples/agents/ada-guide/config.yaml; do
   there "$file"
 done
 [ "$(stat -c %a "$target/etc/botburrow/credentials")" = 700 ] || fault "credentials can be read by others"
 [ -s "$target/usr/share/bash-completion/completions/botburrow" ] || fault "the completion is empty"
 "$target/usr/bin/botburrow" validate "$target/usr/share/doc/botburrow/examples" >"$scratch/said" 2>&1 || fault "the installed examples are not valid: $(head -n 1 "$scratch/said")"
+
+# The examples are found wherever one stands.
+(cd / && "$target/usr/bin/botburrow" demo) >"$scratch/said" 2>&1 || fault "the installed program's demo: $(tail -n 1 "$scratch/said")"
 
 # What the operator wrote survives removal; what he keeps in credentials, the purge too.
 echo 'API_PORT=8001' >>"$target/etc/botburrow/hub.env"
