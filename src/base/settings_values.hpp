@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <expected>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,10 +29,6 @@ std::optional<double> parse_cpu(std::string_view text);
 std::optional<std::vector<std::string>> parse_list(std::string_view text);
 
 std::string_view without_blanks(std::string_view text);
-
-/// Text of a `.env` file: NAME=value, `export`, comments, single and double quotes. Lines of any
-/// other form are passed over.
-std::map<std::string, std::string, std::less<>> parse_dotenv(std::string_view text);
 
 /// The value as a log or terminal may see it: passwords in URLs as ***, control characters escaped,
 /// at most 200 bytes.

@@ -2,6 +2,7 @@
 
 #include "base/cleanup.hpp"
 #include "base/error.hpp"
+#include "mcp/http_reading.hpp"
 #include "mcp/request_headers.hpp"
 #include "mcp/revisions.hpp"
 #include "mcp/tool_list.hpp"
@@ -23,20 +24,11 @@ constexpr auto kAsideTime = 5s;       // for what nobody waits for
 constexpr auto kWithdrawalTime = 1s;  // what close() may have to wait for
 constexpr std::size_t kAsideBytesMax = 64u << 10;
 constexpr std::size_t kAsideTasksMax = 16;
-constexpr std::chrono::milliseconds kRetryUnasked = 1s;  // where no time to come back is named
-constexpr std::chrono::milliseconds kRetryMin = 500ms;
-constexpr std::chrono::milliseconds kRetryMax = 1h;
 constexpr auto kListenPauseMax = 60s;
 constexpr auto kListenTime = 24h;
 constexpr std::size_t kShownBytes = 300;
 constexpr std::size_t kSessionBytesMax = 1024;
 constexpr auto kLinePeriod = 10s;
-
-bool has_type(const net::HttpHeaders& headers, std::string_view type) {
-  return std::ranges::any_of(headers, [&](const auto& header) {
-    return header.first == "content-type" && header.second.starts_with(type);
-  });
-}
 
 bool is_visible(std::string_view text) {
   return !text.empty() && text.size() <= kSessionBytesMax &&
@@ -89,129 +81,6 @@ bool broke_off(const Error& failure) {
 }
 
 }  // namespace
-
-/// Reads the bodies of one exchange: its answer and what comes before it, over as many connections
-/// as it takes.
-class HttpChannel::Reading {
- public:
-  Reading(HttpChannel& channel, std::int64_t id, CallTimes times,
-          std::function<void(const Message&)> on_progress)
-      : channel_(channel),
-        id_(id),
-        clock_(times, BootClock::now()),
-        on_progress_(std::move(on_progress)) {}
-
-  void begin(const net::HttpHeaders& headers) {
-    streamed_ = has_type(headers, "text/event-stream");
-    whole_.clear();
-    sse_ = net::SseParser(channel_.options_.message_bytes_max);
-  }
-
-  /// False once the exchange is over: answered, or out of time.
-  bool feed(std::string_view bytes) {
-    total_ += bytes.size();
-    if (total_ > channel_.options_.stream_bytes_max) throw too_much();
-    if (!streamed_) {
-      if (whole_.size() + bytes.size() > channel_.options_.message_bytes_max) throw too_much();
-      whole_ += bytes;
-      return true;
-    }
-    try {
-      sse_.feed(bytes, [this](const net::SseEvent& event) { take_event(event); });
-    } catch (const Error& error) {
-      if (error.code() == errc::protocol) throw too_much();  // the parser's only complaint
-      throw;
-    }
-    note_place();
-    return !answer && !clock_.over(BootClock::now());
-  }
-
-  void end() {
-    if (streamed_) {
-      sse_.finish([this](const net::SseEvent& event) { take_event(event); });
-      note_place();
-    } else if (!whole_.empty()) {
-      take_text(std::exchange(whole_, {}));
-    }
-  }
-
-  const CallClock& clock() const { return clock_; }
-  /// A server that wants us back at once would have us ask without a pause.
-  std::chrono::milliseconds retry() const {
-    return std::clamp(retry_.value_or(kRetryUnasked), kRetryMin, kRetryMax);
-  }
-  bool streamed() const { return streamed_; }
-
-  std::optional<Message> answer;
-  std::string last_event_id;
-
- private:
-  Error too_much() const {
-    return Error(errc::limit,
-                 fmt::format("an answer over the limit of {} bytes (MCP_OUTPUT_LIMIT_KB)",
-                             channel_.options_.message_bytes_max));
-  }
-
-  void note_place() {
-    if (!sse_.last_id().empty()) last_event_id = sse_.last_id();
-    if (sse_.retry()) retry_ = sse_.retry();
-  }
-
-  void take_event(const net::SseEvent& event) {
-    const bool ours = event.event.empty() || event.event == "message";
-    if (ours && !event.data.empty()) take_text(event.data);
-  }
-
-  void take_text(std::string_view text) {
-    for (auto& read : read_messages(channel_.without_credentials(text))) {
-      if (!read.message) {
-        channel_.count_unasked(text.size());
-        if (channel_.invalid_.allow(BootClock::now()))
-          channel_.log_.warning("mcp_message_invalid", {{"fault", read.fault}});
-      } else if (read.message->is_answer()) {
-        take_answer(*std::move(read.message));
-      } else {
-        channel_.count_unasked(text.size());
-        take_other(*read.message);
-      }
-    }
-  }
-
-  void take_answer(Message message) {
-    // An error may lack the id of a request that could not be read.
-    const bool ours =
-        message.id == id_ || (message.kind == Message::Kind::error && message.id.is_null());
-    if (ours && !answer) {
-      channel_.flood_.answered();
-      answer = std::move(message);
-      return;
-    }
-    channel_.count_unasked(0);
-    if (channel_.mismatched_.allow(BootClock::now())) {
-      channel_.log_.warning("mcp_id_mismatch",
-                            {{"id", clean_text(utf8_prefix(shown_id(message.id), kShownBytes))}});
-    }
-  }
-
-  void take_other(const Message& message) {
-    if (message.method == "notifications/progress" &&
-        int_field(json::value(message.params), "progressToken") == id_) {
-      clock_.progressed(BootClock::now());
-      if (on_progress_) on_progress_(message);
-    }
-    channel_.take(message);
-  }
-
-  HttpChannel& channel_;
-  std::int64_t id_;
-  CallClock clock_;
-  std::function<void(const Message&)> on_progress_;
-  bool streamed_ = false;
-  std::string whole_;
-  std::size_t total_ = 0;
-  net::SseParser sse_;
-  std::optional<std::chrono::milliseconds> retry_;
-};
 
 struct HttpChannel::Came {
   net::HttpResponse response;

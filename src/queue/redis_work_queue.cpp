@@ -6,6 +6,7 @@
 #include "queue/breaker.hpp"
 #include "queue/completions.hpp"
 #include "queue/item_text.hpp"
+#include "queue/queue_notes.hpp"
 #include "queue/scripts.hpp"
 
 #include <fmt/format.h>
@@ -69,34 +70,6 @@ void append_outbox(Redis::Args& args, const std::optional<OutboxEntry>& entry) {
   args.push_back(entry ? outbox_text(*entry) : "");
 }
 
-Fence fence_of(const RedisReply& generation, const RedisReply& counter) {
-  return {.generation = number_of(generation), .counter = number_of(counter)};
-}
-
-Claim read_claim(const RedisReply::Array& fields, const RunnerId& runner) {
-  const auto text = [&fields](std::size_t i) { return text_of_reply(fields.at(i)); };
-  const std::string lane = text(0);
-  Claim claim{.item = {.agent_id = AgentId(text(7)),
-                       .agent_name = text(8),
-                       .task_type = parse_task_type(text(9)).value_or(TaskType::inbox),
-                       .priority = parse_priority(text(10)),
-                       .inbox_count = number_of(fields.at(11)),
-                       .created_at = decimal_of(text(12)),
-                       .notification_id = text(13),
-                       .work_id = WorkId(text(4)),
-                       .attempt = number_of(fields.at(3)),
-                       .history = decode_history(text(15))},
-              .fence = fence_of(fields.at(2), fields.at(1)),
-              .attempt = number_of(fields.at(3)),
-              .queue = parse_priority(lane.substr(lane.rfind(':') + 1)),
-              .runner_id = runner,
-              .activation_id = ActivationId(text(5)),
-              .work_id = WorkId(text(4)),
-              .lease = std::chrono::milliseconds(number_of(fields.at(6))),
-              .waited = std::chrono::milliseconds(number_of(fields.at(14)))};
-  return claim;
-}
-
 EnqueueResult parse_enqueue_result(std::string_view text) {
   using enum EnqueueResult;
   for (const auto result :
@@ -106,25 +79,6 @@ EnqueueResult parse_enqueue_result(std::string_view text) {
   throw Error(errc::protocol, fmt::format("enqueue script answered \"{}\"", text));
 }
 
-std::string_view event_of(EnqueueResult result) {
-  switch (result) {
-    case EnqueueResult::enqueued:
-      return "work_enqueued";
-    case EnqueueResult::upgraded:
-      return "work_upgraded";
-    case EnqueueResult::dup_active:
-    case EnqueueResult::dup_queued:
-      return "duplicate_work_skipped";
-    case EnqueueResult::backoff:
-      return "agent_in_backoff";
-    case EnqueueResult::paused:
-      return "agent_paused";
-    case EnqueueResult::stale_leader:
-      return "stale_leader_refused";
-  }
-  return "work_enqueued";
-}
-
 }  // namespace
 
 struct RedisWorkQueue::Impl {
@@ -132,15 +86,11 @@ struct RedisWorkQueue::Impl {
   Redis& waits;
   Clock& clock;
   Log log;
-  std::optional<QueueMetrics> metrics;
+  QueueNotes notes;
   Options options;
   std::optional<Completions> completions;
 
   Deadline deadline() const { return Deadline::in(options.call_timeout); }
-  std::string agent_label(const std::string& agent) const {
-    return options.metrics_per_agent ? agent : "_other";
-  }
-
   /// For requests that differ in activation id and retry only. Answers where the retry flags are.
   std::vector<std::size_t> append_claims(Redis::Args& args,
                                          std::span<const ClaimRequest* const> requests) const {
@@ -163,83 +113,6 @@ struct RedisWorkQueue::Impl {
     return retry_flags;
   }
 
-  void note_dropped(const RedisReply& dropped) const {
-    for (const RedisReply& entry : dropped.array()) {
-      log.error("work_dead_dropped", {{"msg", "the dead letters are full; this one fell out"},
-                                      {"entry", text_of_reply(entry)}});
-    }
-  }
-
-  void note_unreadable(const RedisReply& entries) {
-    for (const RedisReply& entry : entries.array()) {
-      const auto& fields = entry.array();
-      log.error("work_item_invalid",
-                {{"dead_letter", text_of_reply(fields.at(0))},
-                 {"queue", text_of_reply(fields.at(1))},
-                 {"reason", text_of_reply(fields.at(2))},
-                 {"first_bytes", valid_utf8(text_of_reply(fields.at(3)))},
-                 {"msg", "moved to the dead letters; the producer must write a work item"}});
-      if (metrics) {
-        metrics->invalid.with({}).add();
-        metrics->dead.with({}).add();
-      }
-    }
-  }
-
-  /// {{claim or {} for each}, unreadable, dropped}: a claim script's reply. Answers as many.
-  std::vector<std::optional<Claim>> note_claims(const RedisReply& reply,
-                                                std::span<const ClaimRequest* const> requests) {
-    const auto& parts = reply.array();
-    note_unreadable(parts.at(1));
-    note_dropped(parts.at(2));
-    std::vector<std::optional<Claim>> claims(requests.size());
-    for (std::size_t i = 0; i < requests.size(); ++i) {
-      const auto& fields = parts.at(0).array().at(i).array();
-      if (!fields.empty()) claims[i] = note_claim(fields, *requests[i]);
-    }
-    return claims;
-  }
-
-  Claim note_claim(const RedisReply::Array& fields, const ClaimRequest& request) {
-    Claim claim = read_claim(fields, request.runner_id);
-    const double waited = std::chrono::duration<double>(claim.waited).count();
-    log.info("work_claimed", {{"agent_id", claim.item.agent_id.str()},
-                              {"runner_id", claim.runner_id.str()},
-                              {"activation_id", claim.activation_id.str()},
-                              {"queue", queue_key(claim.queue)},
-                              {"task_type", name_of(claim.item.task_type)},
-                              {"priority", name_of(claim.item.priority)},
-                              {"attempt", claim.attempt},
-                              {"wait_seconds", waited}});
-    if (metrics) {
-      metrics->wait
-          .with({agent_label(claim.item.agent_id.str()), std::string(name_of(claim.queue))})
-          .observe(waited);
-    }
-    return claim;
-  }
-
-  void note_enqueued(const WorkItem& item, EnqueueResult result) {
-    // Fields cost their formatting also where nobody writes them, and this is for every item.
-    if (log.enabled(LogLevel::debug)) {
-      log.debug(event_of(result), {{"agent_id", item.agent_id.str()},
-                                   {"priority", name_of(item.priority)},
-                                   {"queue", queue_key(item.priority)},
-                                   {"result", name_of(result)}});
-    }
-    if (metrics) {
-      metrics->enqueued.with({std::string(name_of(item.priority)), std::string(name_of(result))})
-          .add();
-    }
-  }
-
-  void note_breaker(const std::string& agent, std::int64_t failures, seconds backoff) const {
-    if (failures < kFailuresMax) return;
-    log.warning(
-        "agent_circuit_breaker",
-        {{"agent_id", agent}, {"failures", failures}, {"backoff_seconds", backoff.count()}});
-  }
-
   static void append_completion(Redis::Args& args, const Completion& completion) {
     args.insert(
         args.end(),
@@ -249,23 +122,6 @@ struct RedisWorkQueue::Impl {
          valid_utf8(utf8_prefix(completion.reason, kReasonBytesMax)), encode(completion.result)});
     append_outbox(args, completion.consumption);
     args.push_back(completion.journal_end);
-  }
-
-  CompleteAnswer note_completed(const RedisReply::Array& fields, const Completion& completion) {
-    CompleteAnswer answer{.ok = fields.at(0).str() == "OK",
-                          .failures = number_of(fields.at(1)),
-                          .backoff = seconds(number_of(fields.at(2))),
-                          .follow_up = number_of(fields.at(3)) == 1,
-                          .next = std::nullopt};
-    if (log.enabled(LogLevel::debug)) {
-      log.debug("work_completed", {{"agent_id", completion.lease.agent_id.str()},
-                                   {"activation_id", completion.lease.activation_id.str()},
-                                   {"success", completion.result.success},
-                                   {"owner", answer.ok}});
-    }
-    if (answer.ok && is_failure(completion.outcome))
-      note_breaker(completion.lease.agent_id.str(), answer.failures, answer.backoff);
-    return answer;
   }
 
   Task<std::vector<CompleteAnswer>> complete(Completions::Together together) {
@@ -280,8 +136,8 @@ struct RedisWorkQueue::Impl {
                                                  deadline(), std::move(retry_flags));
     std::vector<CompleteAnswer> answers;
     for (std::size_t i = 0; i < together.size(); ++i)
-      answers.push_back(note_completed(reply.array().at(0).array().at(i).array(), *together[i]));
-    auto claims = note_claims(reply.array().at(1), requests);
+      answers.push_back(notes.completed(reply.array().at(0).array().at(i).array(), *together[i]));
+    auto claims = notes.claims(reply.array().at(1), requests);
     for (std::size_t i = 0, k = 0; i < together.size(); ++i) {
       if (together[i]->next) answers[i].next = std::move(claims[k++]);
     }
@@ -304,61 +160,24 @@ struct RedisWorkQueue::Impl {
     const auto& answers = reply.array();
     for (std::size_t i = 0; i < items.size(); ++i) {
       results.push_back(parse_enqueue_result(answers.at(i).str()));
-      note_enqueued(items[i], results.back());
-    }
-  }
-
-  void note_reaped(const ReapRequest& request, const RedisReply::Array& answer, ReapResult result) {
-    const std::string& agent = request.lease.agent_id.str();
-    const std::int64_t attempt = number_of(answer.at(1));
-    const std::string activation = text_of_reply(answer.at(2));
-    const std::string runner = text_of_reply(answer.at(3));
-    note_dropped(answer.at(9));
-    if (result == ReapResult::cancelled) {
-      log.warning("activation_cancelled", {{"agent_id", agent},
-                                           {"activation_id", activation},
-                                           {"runner_id", runner},
-                                           {"msg", "stopped by an operator; its runner is gone"}});
-      return;
-    }
-    if (result == ReapResult::dead) {
-      const std::int64_t failures = number_of(answer.at(6));
-      log.error("work_dead", {{"agent_id", agent},
-                              {"activation_id", activation},
-                              {"runner_id", runner},
-                              {"attempt", attempt},
-                              {"dead_letter", text_of_reply(answer.at(8))},
-                              {"msg", "crashed its runner too often; see `botburrow dead`"}});
-      note_breaker(agent, failures, seconds(number_of(answer.at(7))));
-      if (metrics) metrics->dead.with({}).add();
-      return;
-    }
-    log.warning("work_requeued", {{"agent_id", agent},
-                                  {"activation_id", activation},
-                                  {"runner_id", runner},
-                                  {"attempt", attempt},
-                                  {"reason", "crash"},
-                                  {"deferred", result == ReapResult::deferred}});
-    if (metrics) {
-      metrics->requeued.with({"crash"}).add();
-      metrics->retries.with({agent_label(agent)}).add();
+      notes.enqueued(items[i], results.back());
     }
   }
 };
 
 RedisWorkQueue::RedisWorkQueue(Redis& commands, Redis& waits, Clock& clock, Log log,
                                Metrics* metrics, Options options)
-    : impl_(std::make_unique<Impl>(Impl{.commands = commands,
-                                        .waits = waits,
-                                        .clock = clock,
-                                        .log = std::move(log),
-                                        .metrics = {},
-                                        .options = options,
-                                        .completions = {}})) {
+    : impl_(
+          std::make_unique<Impl>(Impl{.commands = commands,
+                                      .waits = waits,
+                                      .clock = clock,
+                                      .log = log,
+                                      .notes = QueueNotes(log, metrics, options.metrics_per_agent),
+                                      .options = options,
+                                      .completions = {}})) {
   impl_->completions.emplace([impl = impl_.get()](Completions::Together together) {
     return impl->complete(std::move(together));
   });
-  if (metrics != nullptr) impl_->metrics.emplace(*metrics);
 }
 
 RedisWorkQueue::~RedisWorkQueue() = default;
@@ -397,7 +216,7 @@ Task<std::optional<Claim>> RedisWorkQueue::claim(ClaimRequest request) {
   const RedisReply reply =
       co_await run_script(impl_->commands, scripts().claim, {}, std::move(args), impl_->deadline(),
                           std::move(retry_flags));
-  co_return std::move(impl_->note_claims(reply, requests).at(0));
+  co_return std::move(impl_->notes.claims(reply, requests).at(0));
 }
 
 Task<bool> RedisWorkQueue::wait_for_work(RunnerMode mode, std::chrono::milliseconds up_to) {
@@ -463,11 +282,7 @@ Task<bool> RedisWorkQueue::hand_back(HandBack hand_back) {
   const RedisReply reply = co_await run_script(impl_->commands, scripts().hand_back, {},
                                                std::move(args), impl_->deadline());
   if (reply.str() != "OK") co_return false;
-  impl_->log.info("work_requeued", {{"agent_id", hand_back.lease.agent_id.str()},
-                                    {"activation_id", hand_back.lease.activation_id.str()},
-                                    {"reason", name_of(hand_back.reason)},
-                                    {"deferred", defer.count() > 0}});
-  if (impl_->metrics) impl_->metrics->requeued.with({std::string(name_of(hand_back.reason))}).add();
+  impl_->notes.handed_back(hand_back, defer);
   co_return true;
 }
 
@@ -494,7 +309,7 @@ Task<ReapResult> RedisWorkQueue::reap(ReapRequest request) {
   using enum ReapResult;
   for (const auto result : {requeued, deferred, dead, cancelled}) {
     if (code != name_of(result)) continue;
-    impl_->note_reaped(request, answer, result);
+    impl_->notes.reaped(request, answer, result);
     co_return result;
   }
   co_return moved;
@@ -505,8 +320,8 @@ Task<SweepCounts> RedisWorkQueue::sweep(std::int64_t epoch, bool full) {
       co_await run_script(impl_->commands, scripts().sweep, {},
                           {fmt::to_string(epoch), full ? "1" : "0"}, impl_->deadline());
   const auto& parts = reply.array();
-  impl_->note_unreadable(parts.at(6));
-  impl_->note_dropped(parts.at(7));
+  impl_->notes.unreadable(parts.at(6));
+  impl_->notes.dropped(parts.at(7));
   co_return SweepCounts{.stale_leader = parts.at(0).str() != "OK",
                         .due = number_of(parts.at(1)),
                         .backoffs_ended = number_of(parts.at(2)),

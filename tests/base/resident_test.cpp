@@ -14,7 +14,7 @@
 namespace botburrow {
 namespace {
 
-std::size_t resident_bytes() {
+[[maybe_unused]] std::size_t resident_bytes() {
   std::ifstream file("/proc/self/statm");
   std::size_t size = 0, resident = 0;
   file >> size >> resident;
