@@ -247,6 +247,18 @@ Task<> Api::admit(Call& call, Access access) {
   if (!admitted) refuse(call, limit, id);
 }
 
+Task<std::optional<Reply>> Api::refuse_unknown(const net::ServerRequest& request) {
+  std::exception_ptr failure;
+  try {
+    co_await authenticate(Credentials::of(request), Access::any_key);
+    co_return std::nullopt;
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (is_cancellation(failure)) std::rethrow_exception(failure);
+  co_return answer(Call(request, request_id_of(request)), failure);
+}
+
 Task<Principal> Api::authenticate(Credentials credentials, Access access) {
   if (!core.store) throw core.no_database();
   Principal admin;

@@ -83,6 +83,8 @@ class Api {
   Task<> admit(Call& call, Access access);
   /// The credential alone.
   Task<Principal> authenticate(Credentials credentials, Access access);
+  /// The answer to a request of nobody known, before its large body is read; else nothing.
+  Task<std::optional<Reply>> refuse_unknown(const net::ServerRequest& request);
   /// The answer for whatever a handler threw. Not for cancellations.
   Reply answer(const Call& call, const std::exception_ptr& failure);
   std::string request_id_of(const net::ServerRequest& request);

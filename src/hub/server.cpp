@@ -135,6 +135,8 @@ void HubServer::Impl::add_routes() {
 }
 
 void HubServer::Impl::set_filters() {
+  http.before_large_body(
+      [api = &api](const net::ServerRequest& request) { return api->refuse_unknown(request); });
   http.after([core = core, api = &api](const net::ServerRequest& request, Reply& answer) {
     if (answer.status >= 400) complete_error_body(answer, api->request_id_of(request));
     answer.headers.emplace_back("X-Content-Type-Options", "nosniff");

@@ -21,6 +21,7 @@ namespace {
 constexpr std::size_t kReadBytes = 4 * 1024;
 constexpr std::size_t kBodyReadBytes = 16 * 1024;
 constexpr std::size_t kBufferMax = 128 * 1024;
+constexpr std::size_t kLargeBody = 16 * 1024;
 constexpr std::size_t kLingerBytesMax = 4 << 20;
 constexpr auto kLingerTime = std::chrono::seconds(1);
 constexpr auto kLastWordTime = std::chrono::seconds(1);
@@ -116,7 +117,9 @@ Task<bool> HttpConnection::serve_one() {
   if (!fault) fault = co_await read_body(incoming);
   if (fault) {
     if (fault->status == 0) co_return false;
-    auto response = ServerResponse::problem(fault->status, fault->code, fault->text);
+    auto response = incoming.refusal
+                        ? *std::move(incoming.refusal)
+                        : ServerResponse::problem(fault->status, fault->code, fault->text);
     if (!incoming.allowed.empty()) response.headers.emplace_back("Allow", joined(incoming.allowed));
     // After 404 and 405 the next request can be found: the body is there, or there was none.
     const bool whole =
@@ -257,6 +260,9 @@ Task<std::optional<HttpConnection::Fault>> HttpConnection::read_body(Incoming& i
   const auto length = parser.content_length();
   if (length && *length > bytes_max) co_return too_large;
   if (parser.is_done()) co_return std::nullopt;
+  if (length && *length > kLargeBody) {
+    if (auto refused = co_await ask_for_large_body(incoming)) co_return refused;
+  }
   parser.body_limit(bytes_max);
   parser.eager(true);
   const bool waits = lower_case(incoming.request.header("expect").value_or("")) == "100-continue";
@@ -265,10 +271,20 @@ Task<std::optional<HttpConnection::Fault>> HttpConnection::read_body(Incoming& i
     if (!sent) co_return Fault{0, "", ""};
     limit_until(incoming.began + core_.options.read_timeout);
   }
+  bool asked = length.has_value();
+  HeldBytes held(core_.receiving_bytes);
   for (;;) {
     boost::system::error_code error;
     if (buffer_.size() > 0) buffer_.consume(parser.put(buffer_.data(), error));
     if (error == http::error::body_limit) co_return too_large;
+    const std::size_t received = parser.get().body().size();
+    held.hold(received);
+    if (received > kLargeBody && core_.receiving_bytes > core_.options.receiving_bytes_max)
+      co_return Fault{503, "overloaded", "too many large requests at once; try again later"};
+    if (received > kLargeBody && !asked) {
+      asked = true;
+      if (auto refused = co_await ask_for_large_body(incoming)) co_return refused;
+    }
     if (error && error != http::error::need_more) {
       co_return Fault{400, "bad_request",
                       fmt::format("the body cannot be read: {}", error.message())};
@@ -279,6 +295,13 @@ Task<std::optional<HttpConnection::Fault>> HttpConnection::read_body(Incoming& i
     const bool more = co_await read_more(kBodyReadBytes);
     if (!more) co_return cut_short();
   }
+}
+
+Task<std::optional<HttpConnection::Fault>> HttpConnection::ask_for_large_body(Incoming& incoming) {
+  if (!core_.before_large_body) co_return std::nullopt;
+  incoming.refusal = co_await core_.before_large_body(incoming.request);
+  if (!incoming.refusal) co_return std::nullopt;
+  co_return Fault{incoming.refusal->status, "", ""};
 }
 
 Task<bool> HttpConnection::read_more(std::size_t bytes) {
@@ -292,8 +315,15 @@ Task<bool> HttpConnection::read_more(std::size_t bytes) {
 
 Task<bool> HttpConnection::write_all(std::string bytes) {
   std::string_view rest = bytes;
+  const HeldBytes unsent(core_.unsent_bytes, bytes.size());
+  const auto end = steady_clock::now() + core_.options.write_timeout +
+                   std::chrono::seconds(bytes.size() / core_.options.write_bytes_per_second_min);
   while (!rest.empty() && !write_failed_) {
-    limit(core_.hurry ? kLastWordTime : core_.options.write_timeout);
+    if (core_.hurry) {
+      limit(kLastWordTime);
+    } else {
+      limit_until(std::min(end, steady_clock::now() + core_.options.write_timeout));
+    }
     const auto [error, count] = co_await socket_.async_write_some(asio::buffer(rest), kTuple);
     write_failed_ = static_cast<bool>(error);
     rest.remove_prefix(count);

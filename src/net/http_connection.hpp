@@ -36,16 +36,35 @@ struct ServerCore {
   std::vector<Route> routes;
   std::vector<std::function<std::optional<ServerResponse>(ServerRequest&)>> before;
   std::vector<std::function<void(const ServerRequest&, ServerResponse&)>> after;
+  std::function<Task<std::optional<ServerResponse>>(const ServerRequest&)> before_large_body;
   std::function<ServerResponse(const ServerRequest&, const Error&)> on_error;
   std::vector<HttpServer::Observer> observers;
-  bool stopping = false;  // no further request is read
-  bool hurry = false;     // and grace is over: last words are short
+  bool stopping = false;            // no further request is read
+  bool hurry = false;               // and grace is over: last words are short
+  std::size_t receiving_bytes = 0;  // of bodies, by all connections
+  std::size_t unsent_bytes = 0;     // of answers, likewise
 
   const std::string& date();
 
  private:
   std::time_t date_second_ = 0;
   std::string date_;
+};
+
+/// So many bytes of a sum, as long as it lives.
+class HeldBytes {
+ public:
+  explicit HeldBytes(std::size_t& sum, std::size_t bytes = 0) : sum_(sum) { hold(bytes); }
+  ~HeldBytes() { sum_ -= held_; }
+  HeldBytes(const HeldBytes&) = delete;
+  void hold(std::size_t bytes) {
+    sum_ += bytes - held_;
+    held_ = bytes;
+  }
+
+ private:
+  std::size_t& sum_;
+  std::size_t held_ = 0;
 };
 
 /// One accepted connection: reads requests one after the other, has them handled and answers.
@@ -79,6 +98,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   std::optional<Fault> take_head(Incoming& incoming);
   std::optional<Fault> find_route(Incoming& incoming) const;
   Task<std::optional<Fault>> read_body(Incoming& incoming);
+  Task<std::optional<Fault>> ask_for_large_body(Incoming& incoming);
   Task<bool> read_more(std::size_t bytes);
   std::optional<Fault> cut_short() const;
 

@@ -25,6 +25,7 @@ namespace {
 constexpr auto kHalfClosedTime = std::chrono::milliseconds(200);
 constexpr auto kPeerCheckPeriod = std::chrono::milliseconds(250);
 constexpr int kClientClosedRequest = 499;
+constexpr std::size_t kLargeAnswer = 64 * 1024;
 
 }  // namespace
 
@@ -265,6 +266,13 @@ HttpConnection::Peer HttpConnection::look_at_peer() {
 
 Task<bool> HttpConnection::send_response(Incoming& incoming, ServerResponse response,
                                          bool keep_alive) {
+  // Whoever takes answers slowly must not fill the memory with them.
+  if (response.body.size() > kLargeAnswer &&
+      core_.unsent_bytes + response.body.size() > core_.options.unsent_bytes_max) {
+    response = ServerResponse::problem(503, "overloaded",
+                                       "too many answers wait to be taken; try again later");
+    response.headers.emplace_back("Retry-After", "5");
+  }
   for (const auto& filter : core_.after)
     filter(incoming.request, response);
   observe(incoming, response.status);

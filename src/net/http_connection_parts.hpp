@@ -23,7 +23,8 @@ struct HttpConnection::Incoming {
   std::optional<Parser> parser{std::in_place};
   ServerRequest request;
   const ServerCore::Route* route = nullptr;
-  std::vector<std::string> allowed;  // of a path without the method asked for
+  std::vector<std::string> allowed;       // of a path without the method asked for
+  std::optional<ServerResponse> refusal;  // of a large body, before it was read
   std::chrono::steady_clock::time_point began;
   bool keep_alive = false;
   bool http_1_0 = false;

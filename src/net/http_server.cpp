@@ -212,6 +212,11 @@ void HttpServer::before(std::function<std::optional<ServerResponse>(ServerReques
   impl_->core.before.push_back(std::move(filter));
 }
 
+void HttpServer::before_large_body(
+    std::function<Task<std::optional<ServerResponse>>(const ServerRequest&)> filter) {
+  impl_->core.before_large_body = std::move(filter);
+}
+
 void HttpServer::after(std::function<void(const ServerRequest&, ServerResponse&)> filter) {
   impl_->core.after.push_back(std::move(filter));
 }

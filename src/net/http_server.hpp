@@ -86,6 +86,12 @@ class HttpServer {
     std::chrono::milliseconds read_timeout{15'000};   ///< from a request's first byte to its last
     std::chrono::milliseconds idle_timeout{75'000};   ///< between requests
     std::chrono::milliseconds write_timeout{30'000};  ///< without a byte taken by the peer
+    /// An answer in all: `write_timeout`, and a second for each of so many bytes.
+    std::size_t write_bytes_per_second_min = 64u << 10;
+    /// Of requests that are being received, and of answers that peers have not taken yet. Beyond,
+    /// the next large one is answered 503.
+    std::size_t receiving_bytes_max = 64u << 20;
+    std::size_t unsent_bytes_max = 256u << 20;
     std::string server_name = "botburrow";
   };
 
@@ -105,6 +111,10 @@ class HttpServer {
               std::size_t body_bytes_max, StreamHandler handler);
   /// Runs before every matched handler; may answer instead (authorization, rate limits).
   void before(std::function<std::optional<ServerResponse>(ServerRequest&)> filter);
+  /// Runs before a body of more than 16 KiB is read, and may answer instead: so that nobody unknown
+  /// makes the process hold large ones.
+  void before_large_body(
+      std::function<Task<std::optional<ServerResponse>>(const ServerRequest&)> filter);
   /// Runs on every answer before it is sent (headers).
   void after(std::function<void(const ServerRequest&, ServerResponse&)> filter);
   /// Turns an Error of a handler into an answer; default: 500 with its code.

@@ -247,6 +247,77 @@ TEST_F(HttpServerTest, BodiesFramedInAnotherWayAreNotRead) {
               StartsWith("HTTP/1.1 501 "));
 }
 
+/// Takes large bodies and gives large answers.
+struct LargeHttpTest : HttpServerTest {
+  static constexpr std::size_t kAnswerBytes = 16u << 20;
+
+  void serve(HttpServer::Options options) {
+    running.emplace(ioc, std::move(options));
+    auto& http = running->server;
+    http.route("POST", "/large", 1u << 20, [](ServerRequest request) -> Task<ServerResponse> {
+      co_return ServerResponse::text(200, std::to_string(request.body.size()), "text/plain");
+    });
+    http.route("GET", "/large", [](ServerRequest) -> Task<ServerResponse> {
+      co_return ServerResponse::text(200, std::string(kAnswerBytes, 'x'), "text/plain");
+    });
+    http.before_large_body([](const ServerRequest& request) -> Task<std::optional<ServerResponse>> {
+      if (request.header("authorization")) co_return std::nullopt;
+      co_return ServerResponse::problem(401, "key_missing", "no key");
+    });
+    http.start();
+  }
+  static std::string head(const std::string& more) {
+    return "POST /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + more + "\r\n";
+  }
+};
+
+TEST_F(LargeHttpTest, NobodyUnknownHasALargeBodyRead) {
+  serve({});
+  const std::string large(20'000, 'x');
+  // The refusal comes without a byte of the body.
+  EXPECT_THAT(ask(head("Content-Length: 20000\r\n")), StartsWith("HTTP/1.1 401 "));
+  EXPECT_THAT(ask(head("Content-Length: 20000\r\nAuthorization: Bearer k\r\n") + large),
+              StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(ask(head("Transfer-Encoding: chunked\r\n") + "4e20\r\n" + large + "\r\n0\r\n\r\n"),
+              StartsWith("HTTP/1.1 401 "));
+  EXPECT_THAT(ask(head("Content-Length: 3\r\n") + "abc"), StartsWith("HTTP/1.1 200 "));
+}
+
+TEST_F(LargeHttpTest, WhatIsBeingReceivedByAllHasABound) {
+  serve({.receiving_bytes_max = 100'000});
+  const auto begin = head("Content-Length: 90000\r\nAuthorization: Bearer k\r\n");
+  RawPeer first = connect();
+  run_task(ioc, first.say(begin + std::string(80'000, 'x')));
+  EXPECT_TRUE(
+      soon([&] { return ask(begin + std::string(90'000, 'x')).starts_with("HTTP/1.1 503 "); }));
+  EXPECT_THAT(exchange(first, std::string(10'000, 'x')), StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(ask(begin + std::string(90'000, 'x')), StartsWith("HTTP/1.1 200 "));
+}
+
+TEST_F(LargeHttpTest, AnswersThatNobodyTakesHaveABound) {
+  serve({.unsent_bytes_max = 24u << 20});
+  const std::string get = "GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+  {
+    RawPeer first = connect();
+    run_task(ioc, first.say(get));
+    EXPECT_TRUE(soon([&] { return ask(get).starts_with("HTTP/1.1 503 "); }));
+  }
+  EXPECT_TRUE(soon([&] { return ask(get).starts_with("HTTP/1.1 200 "); }));
+}
+
+TEST_F(LargeHttpTest, AnAnswerThatIsTakenByDropsIsCut) {
+  serve({.write_timeout = 300ms, .write_bytes_per_second_min = 2 * kAnswerBytes});
+  RawPeer slow = connect();
+  run_task(ioc, slow.say("GET /large HTTP/1.1\r\nHost: x\r\n\r\n"));
+  slow.socket.non_blocking(true);
+  std::array<char, 4096> drop{};
+  EXPECT_TRUE(soon([&] {
+    boost::system::error_code failed;
+    slow.socket.read_some(asio::buffer(drop), failed);  // each comes before write_timeout
+    return running->server.connections() == 0;
+  }));
+}
+
 TEST_F(HttpServerTest, NoGarbageBreaksTheServer) {
   server();
   const auto seed = static_cast<unsigned>(BootClock::now().time_since_epoch().count());
