@@ -124,6 +124,8 @@ class AnthropicReader final : public AnswerReader {
 
   bool complete() const override { return stopped_; }
 
+  bool began() const override { return stopped_ || events_ > 0; }
+
   ModelAnswer take() override {
     ModelAnswer answer;
     bool plain = true;  // text first, then calls: told completely by the answer's own fields

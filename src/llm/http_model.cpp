@@ -1,6 +1,7 @@
 #include "llm/http_model.hpp"
 
 #include "base/error.hpp"
+#include "llm/foreign_answer.hpp"
 #include "llm/retry.hpp"
 
 #include <fmt/format.h>
@@ -14,14 +15,23 @@ constexpr std::chrono::milliseconds kConnectTimeout{10'000};
 constexpr std::size_t kAnswerBytesMax = 16u << 20;
 // Quirks that one server may need at a time; each is learnt once.
 constexpr int kLessonsMax = 4;
+constexpr std::size_t kHeadBytes = 400;
+
+// Refusals that may be of a part of the request which can be left out. llama.cpp answers 500 to
+// tools that it was not started for, OpenRouter 404.
+bool teaches(int status) {
+  return status == 400 || status == 404 || status == 422 || status == 500 || status == 501;
+}
 
 // What the callback of the transfer and the coroutine share. A fault of the reader must not cross
 // libcurl, so it waits here.
 struct Reading {
   std::unique_ptr<AnswerReader> reader;
   std::exception_ptr fault;
+  std::string head;  // the first bytes, for whoever has to say what came instead of a stream
 
   bool feed(std::string_view bytes) {
+    if (head.size() < kHeadBytes) head += bytes.substr(0, kHeadBytes - head.size());
     try {
       reader->feed(bytes);
       return true;
@@ -29,6 +39,14 @@ struct Reading {
       fault = std::current_exception();
       return false;
     }
+  }
+
+  std::optional<Error> foreign(const ProviderConfig& config, const net::HttpResponse& response) {
+    if (reader->began()) return {};
+    return foreign_answer(config,
+                          {.content_type = response.header("content-type").value_or(""),
+                           .content_encoding = response.header("content-encoding").value_or(""),
+                           .first_bytes = head});
   }
 };
 
@@ -54,7 +72,7 @@ Task<ModelAnswer> HttpModel::complete(const ModelRequest& request, Deadline dead
     if (attempt.other) std::rethrow_exception(attempt.other);
     if (attempt.learnt && lessons < kLessonsMax) {
       ++lessons;
-      quirks_ = *attempt.learnt;
+      learn(*attempt.learnt, *attempt.error);
       continue;
     }
     const auto wait = wait_before_retry(*attempt.error, {.attempt = ++retries,
@@ -77,6 +95,7 @@ Task<HttpModel::Attempt> HttpModel::attempt(const ModelRequest& request, Quirks 
   const auto reading = std::make_shared<Reading>();
   reading->reader = protocol_->reader(request);
   auto wire = protocol_->build(request, quirks);
+  const auto asked = wire.url;
   net::HttpRequest http{
       .method = "POST", .url = std::move(wire.url), .headers = std::move(wire.headers)};
   http.body = std::move(wire.body);
@@ -96,19 +115,23 @@ Task<HttpModel::Attempt> HttpModel::attempt(const ModelRequest& request, Quirks 
     if (reading->fault) std::rethrow_exception(reading->fault);
   } catch (const Error& error) {
     // A connection that fails behind a whole answer has cost nothing.
-    if (!reading->fault && reading->reader->complete())
+    if (!reading->fault && reading->reader->complete()) {
       response.emplace().status = 200;
-    else
-      out.error = explain(error, deadline);
+    } else {
+      if (response && error.code() == errc::protocol)
+        out.error = reading->foreign(config_, *response);
+      if (!out.error) out.error = explain(error, deadline);
+    }
   } catch (...) {
     out.other = std::current_exception();
   }
   if (out.error || out.other) co_return out;
-  if (!response->ok()) co_return judge_response(request, quirks, *response);
+  if (!response->ok()) co_return judge_response(request, quirks, asked, *response);
   if (!reading->reader->complete()) {
-    out.error =
-        Error(errc::model_unavailable, config_.provider + ": the answer ended before it was whole",
-              Retry::after_backoff);
+    out.error = reading->foreign(config_, *response)
+                    .value_or(Error(errc::model_unavailable,
+                                    config_.provider + ": the answer ended before it was whole",
+                                    Retry::after_backoff));
     co_return out;
   }
   out.answer = reading->reader->take();
@@ -117,14 +140,33 @@ Task<HttpModel::Attempt> HttpModel::attempt(const ModelRequest& request, Quirks 
   co_return out;
 }
 
-HttpModel::Attempt HttpModel::judge_response(const ModelRequest& request, const Quirks& quirks,
-                                             const net::HttpResponse& response) const {
-  const auto vendor = parse_vendor_error(response.body);
-  Attempt out;
-  out.error = error_of_status(config_, response.status, vendor);
-  if (response.status == 400 || response.status == 422) {
-    out.learnt = protocol_->learn(request, vendor, quirks);
+// Kept for this model. Parameters are not missed; tools are, and whoever wonders why an agent only
+// talks has to find this line.
+void HttpModel::learn(const Quirks& learnt, const Error& refusal) {
+  if (learnt.no_tools && !quirks_.no_tools) {
+    log_.warning("llm_tools_left_out",
+                 {{"provider", config_.provider},
+                  {"model", config_.model},
+                  {"error", refusal.message()},
+                  {"fix", "choose a model that takes tools, or start its server with them"}});
   }
+  quirks_ = learnt;
+}
+
+HttpModel::Attempt HttpModel::judge_response(const ModelRequest& request, const Quirks& quirks,
+                                             std::string_view asked,
+                                             const net::HttpResponse& response) const {
+  Attempt out;
+  if (response.status >= 300 && response.status < 400) {
+    const auto words = redirect_words(asked, response.header("location").value_or(""));
+    out.error = Error(errc::model_refused_request,
+                      fmt::format("{}: {}{}", config_.provider, response.status, words))
+                    .with_status(response.status);
+    return out;
+  }
+  const auto vendor = parse_vendor_error(response.body);
+  out.error = error_of_status(config_, response.status, vendor);
+  if (teaches(response.status)) out.learnt = protocol_->learn(request, vendor, quirks);
   if (out.error->retry() == Retry::never) return out;
   if (const auto ms = response.header("retry-after-ms")) {
     if (const auto value = parse_retry_after(*ms, system_clock().wall())) {

@@ -36,8 +36,9 @@ class HttpModel final : public Model {
     std::exception_ptr other;      ///< a cancellation, or what is nobody's fault here
   };
   Task<Attempt> attempt(const ModelRequest& request, Quirks quirks, Deadline deadline);
-  Attempt judge_response(const ModelRequest& request, const Quirks& quirks,
+  Attempt judge_response(const ModelRequest& request, const Quirks& quirks, std::string_view asked,
                          const net::HttpResponse& response) const;
+  void learn(const Quirks& learnt, const Error& refusal);
   Error explain(const Error& error, Deadline deadline) const;
   void note(const Attempt& attempt, const ModelRequest& request);
 

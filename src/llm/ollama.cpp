@@ -1,6 +1,7 @@
 // Ollama's own API: its OpenAI-style path cannot set the context window and cuts prompts silently.
 #include "base/error.hpp"
 #include "base/json.hpp"
+#include "llm/thinking.hpp"
 #include "llm/transcript.hpp"
 #include "llm/wire.hpp"
 #include "net/sse.hpp"
@@ -86,11 +87,14 @@ class OllamaReader final : public AnswerReader {
     lines_.finish([this](std::string_view line) { take_line(line); });
   }
   bool complete() const override { return done_; }
+  bool began() const override { return began_; }
 
   ModelAnswer take() override {
     if (is_blank(answer_.text)) answer_.text.clear();
     answer_.stop = stop_of(done_reason_);
     settle(answer_, estimated_input_);
+    answer_.text =
+        without_thinking(std::move(answer_.text), answer_.stop == StopReason::max_tokens);
     return std::move(answer_);
   }
 
@@ -104,6 +108,8 @@ class OllamaReader final : public AnswerReader {
     }
     if (find_field(*data, "error") != nullptr)
       throw error_in_stream(provider_, vendor_error_in(*data));
+    began_ =
+        began_ || find_field(*data, "message") != nullptr || find_field(*data, "done") != nullptr;
     if (const auto* message = find_field(*data, "message")) take_message(*message);
     if (!bool_field(*data, "done").value_or(false)) return;
     done_ = true;
@@ -137,6 +143,7 @@ class OllamaReader final : public AnswerReader {
   net::LineSplitter lines_;
   ModelAnswer answer_;
   std::string done_reason_;
+  bool began_ = false;
   bool done_ = false;
 };
 
@@ -180,8 +187,7 @@ class OllamaProtocol final : public Protocol {
 
   std::optional<Quirks> learn(const ModelRequest& request, const VendorError& error,
                               Quirks quirks) const override {
-    const bool tools = error.message.find("does not support tools") != std::string::npos;
-    if (!tools || quirks.no_tools || request.tools.empty()) return {};
+    if (!refuses_tools(error) || quirks.no_tools || request.tools.empty()) return {};
     quirks.no_tools = true;
     return quirks;
   }

@@ -2,6 +2,7 @@
 // DeepSeek, vLLM, llama.cpp, proxies.
 #include "base/error.hpp"
 #include "base/json.hpp"
+#include "llm/thinking.hpp"
 #include "llm/transcript.hpp"
 #include "llm/wire.hpp"
 #include "net/sse.hpp"
@@ -112,6 +113,8 @@ class OpenAiReader final : public AnswerReader {
   // Some servers leave out `[DONE]`, some the reason; one of the two says that the answer is whole.
   bool complete() const override { return done_ || !finish_reason_.empty(); }
 
+  bool began() const override { return done_ || events_ > 0; }
+
   ModelAnswer take() override {
     ModelAnswer answer;
     answer.text = is_blank(text_) ? "" : std::move(text_);
@@ -133,6 +136,7 @@ class OpenAiReader final : public AnswerReader {
     }
     answer.usage = usage_;
     settle(answer, estimated_input_);
+    answer.text = without_thinking(std::move(answer.text), answer.stop == StopReason::max_tokens);
     return answer;
   }
 
@@ -293,7 +297,7 @@ class OpenAiProtocol final : public Protocol {
     return std::make_unique<OpenAiReader>(provider_, request);
   }
 
-  std::optional<Quirks> learn(const ModelRequest&, const VendorError& error,
+  std::optional<Quirks> learn(const ModelRequest& request, const VendorError& error,
                               Quirks quirks) const override {
     const auto names = [&](std::string_view word) {
       return error.message.find(word) != std::string::npos;
@@ -308,6 +312,10 @@ class OpenAiProtocol final : public Protocol {
     }
     if (!quirks.no_temperature && names("temperature")) {
       quirks.no_temperature = true;
+      return quirks;
+    }
+    if (!quirks.no_tools && !request.tools.empty() && refuses_tools(error)) {
+      quirks.no_tools = true;
       return quirks;
     }
     return {};

@@ -7,19 +7,62 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 namespace botburrow::llm {
 namespace {
 
 constexpr std::size_t kMessageBytesMax = 300;
 
-// One line without controls, of bounded size.
-std::string one_line(std::string_view text) {
-  std::string out = valid_utf8(utf8_prefix(text, kMessageBytesMax));
-  for (char& c : out) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+constexpr std::size_t kBodyBytesShown = 200;
+constexpr int kDepthMax = 4;
+constexpr std::size_t kDetailsMax = 3;
+
+std::string words_in(const json::value& from, int depth);
+
+// "body.model" of `["body","model"]`, where FastAPI says what it did not like.
+std::string place_of(const json::value& detail) {
+  std::string out;
+  for (const auto& step : array_field(detail, "loc")) {
+    if (!out.empty()) out += '.';
+    out += step.is_string() ? std::string(step.get_string()) : to_json(step);
+  }
+  return out.empty() ? out : out + ": ";
+}
+
+std::string words_of_list(const json::array& list, int depth) {
+  std::string out;
+  for (std::size_t i = 0; i < std::min(list.size(), kDetailsMax); ++i) {
+    const auto words = words_in(list[i], depth + 1);
+    if (!out.empty() && !words.empty()) out += "; ";
+    out += words;
   }
   return out;
 }
+
+// What is said in an error of whatever form; empty where nothing is.
+std::string words_in(const json::value& from, int depth) {
+  if (depth > kDepthMax) return {};
+  if (const auto* text = from.if_string()) return {text->data(), text->size()};
+  if (const auto* list = from.if_array()) return words_of_list(*list, depth);
+  for (const std::string_view key :
+       {"message", "detail", "msg", "error_description", "error", "errors", "title"}) {
+    const auto* field = find_field(from, key);
+    if (field == nullptr) continue;
+    if (auto words = words_in(*field, depth + 1); !words.empty())
+      return key == "msg" ? place_of(from) + words : words;
+  }
+  return {};
+}
+
+// Ollama, llama.cpp ("tools param requires --jinja flag"), vLLM ("requires
+// --enable-auto-tool-choice and --tool-call-parser"), OpenRouter ("no endpoints … support tool
+// use").
+constexpr std::array<std::string_view, 7> kNoTools{
+    "support tool",          "tools is not supported", "tools are not supported",
+    "support function call", "requires --jinja",       "--enable-auto-tool-choice",
+    "--tool-call-parser"};
 
 bool in_stream_retryable(std::string_view type) {
   for (const std::string_view hopeless :
@@ -32,31 +75,53 @@ bool in_stream_retryable(std::string_view type) {
 
 }  // namespace
 
+std::string one_line(std::string_view text, std::size_t bytes_max) {
+  std::string out = valid_utf8(utf8_prefix(text, bytes_max));
+  for (char& c : out) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  }
+  return out;
+}
+
+bool refuses_tools(const VendorError& error) {
+  auto said = error.message;
+  for (char& c : said) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return std::ranges::any_of(
+      kNoTools, [&](std::string_view words) { return said.find(words) != std::string::npos; });
+}
+
 VendorError vendor_error_in(const json::value& body) {
   if (const auto* list = body.if_array(); list && !list->empty())
     return vendor_error_in(list->front());
   VendorError out;
   const auto* error = find_field(body, "error");
-  if (error != nullptr && error->is_string()) {
-    out.message = string_field(body, "error").value_or("");
-  } else {
-    const json::value& from = error != nullptr ? *error : body;
-    out.message = string_field(from, "message").value_or(string_field(from, "detail").value_or(""));
+  const bool whole = error == nullptr || !error->is_object();
+  const json::value& from = whole ? body : *error;
+  out.message = error != nullptr && error->is_string() ? string_field(body, "error").value_or("")
+                                                       : words_in(from, 0);
+  if (error == nullptr || !error->is_string()) {
     out.type =
         string_field(from, "code")
             .value_or(
                 string_field(from, "type").value_or(string_field(from, "status").value_or("")));
   }
-  out.message = one_line(out.message);
-  out.type = one_line(out.type);
+  out.message = one_line(out.message, kMessageBytesMax);
+  out.type = one_line(out.type, kMessageBytesMax);
   return out;
 }
 
 VendorError parse_vendor_error(std::string_view body) {
-  if (const auto value = try_parse_json(body)) return vendor_error_in(*value);
+  if (const auto value = try_parse_json(body)) {
+    auto error = vendor_error_in(*value);
+    if (error.message.empty()) error.message = one_line(to_json(*value), kBodyBytesShown);
+    return error;
+  }
   // Proxies answer HTML; that says nothing to an operator.
-  if (body.find('<') != std::string_view::npos) return {};
-  return {.message = one_line(body)};
+  const auto begin = body.find_first_not_of(" \t\r\n\xef\xbb\xbf");
+  if (begin == std::string_view::npos || body[begin] == '<') return {};
+  return {.message = one_line(body, kMessageBytesMax)};
 }
 
 Error error_in_stream(std::string_view provider, const VendorError& error) {

@@ -40,6 +40,9 @@ class AnswerReader {
   virtual void finish() = 0;
   /// True once nothing is missing from the answer.
   virtual bool complete() const = 0;
+  /// True once anything in the protocol's own form was read. False behind a whole body: whoever
+  /// answered speaks something else.
+  virtual bool began() const = 0;
   /// Only when complete, and once.
   virtual ModelAnswer take() = 0;
 };
@@ -69,9 +72,16 @@ std::unique_ptr<Protocol> openai_protocol(const ProviderConfig& config);
 std::unique_ptr<Protocol> ollama_protocol(const ProviderConfig& config);
 
 /// Understands `{"error":{"message","type"|"code"}}`, `{"error":"…"}`, `{"message":"…"}`,
-/// `[{"error":…}]` and plain text.
+/// `{"detail":"…"|[{"loc","msg"}]|{…}}`, `[{"error":…}]` and plain text; of other JSON, the
+/// beginning as it is. HTML says nothing to an operator, and gives nothing.
 VendorError parse_vendor_error(std::string_view body);
 VendorError vendor_error_in(const json::value& body);
+
+/// Text for a message: one line without controls, of at most `bytes_max` bytes.
+std::string one_line(std::string_view text, std::size_t bytes_max);
+
+/// True where a server says that the model, or the server as it was started, takes no tools.
+bool refuses_tools(const VendorError& error);
 
 /// The error that a vendor reports inside a stream that began with 200.
 Error error_in_stream(std::string_view provider, const VendorError& error);

@@ -347,6 +347,71 @@ TEST_P(Models, AThousandSlowAnswersAreWaitedForTogether) {
   EXPECT_GT(simulator_.waiting_max(), kCalls / 2);
 }
 
+TEST_P(Models, TheVendorsWordsAreShownInWhateverFormTheyCome) {
+  simulator_.queue(
+      Answer::whole(422, R"({"detail":[{"loc":["body","model"],"msg":"model not found"}]})"));
+  EXPECT_THAT(failure().message(), HasSubstr("422 refused: body.model: model not found"));
+  simulator_.queue(Answer::whole(400, R"({"detail":{"message":"no such thing"}})"));
+  EXPECT_THAT(failure().message(), HasSubstr("400 refused: no such thing"));
+  simulator_.queue(Answer::whole(400, R"({"reason_code":17})"));
+  EXPECT_THAT(failure().message(), HasSubstr(R"(400 refused: {"reason_code":17})"));
+}
+
+TEST_P(Models, AnAnswerThatIsNoStreamIsNamedAndNotAskedForAgain) {
+  for (const auto& answer : std::vector<Answer>{
+           Answer::whole(200, "<html>captive\nportal</html>", "text/html; charset=utf-8"),
+           Answer::whole(200, "<html>captive portal</html>"),
+           Answer::whole(200, R"({"captive":"portal"})")}) {
+    simulator_.forget();
+    simulator_.queue(answer);
+    const auto error = failure();
+    EXPECT_EQ(error.code(), errc::protocol);
+    EXPECT_EQ(error.retry(), Retry::never);
+    EXPECT_THAT(error.message(), HasSubstr("not a stream of events but " + answer.content_type));
+    EXPECT_THAT(error.message(), HasSubstr("portal"));
+    EXPECT_THAT(error.message(), HasSubstr("brain.api_base " + config().api_base));
+    EXPECT_THAT(error.message(), Not(HasSubstr("\n")));
+    EXPECT_EQ(simulator_.requests(), 1u);
+  }
+}
+
+TEST_P(Models, AnEncodedAnswerIsNamedByItsEncoding) {
+  auto zipped = Answer::whole(200, std::string("\x1f\x8b\x08\x00", 4) + "xxx", "text/event-stream");
+  zipped.headers = {{"content-encoding", "gzip"}};
+  simulator_.queue(zipped);
+  const auto error = failure();
+  EXPECT_THAT(error.message(), HasSubstr("encoded (gzip)"));
+  EXPECT_EQ(simulator_.requests(), 1u);
+}
+
+TEST_P(Models, AnEmptyAnswerAndAStreamThatEndsAtOnceAreRepeated) {
+  for (const auto& answer : {Answer::whole(200, "", "text/html"),
+                             Answer::whole(200, ": keep-alive\n\n", "text/event-stream")}) {
+    if (GetParam() == Api::ollama && !answer.body->empty()) continue;  // it has no comments
+    simulator_.forget();
+    simulator_.queue(answer);
+    simulator_.queue(Answer::say("recovered"));
+    EXPECT_EQ(ask().text, "recovered");
+    EXPECT_EQ(simulator_.requests(), 2u);
+  }
+}
+
+TEST_P(Models, ARedirectNamesItsTargetAndTheBaseToSet) {
+  auto moved = Answer::whole(308, "");
+  moved.headers = {{"location", "https://user:pass@models.example/v2/chat/completions?key=secret"}};
+  simulator_.queue(moved);
+  const auto error = failure();
+  EXPECT_EQ(error.code(), errc::model_refused_request);
+  EXPECT_THAT(error.message(), HasSubstr("308 to https://models.example/v2/chat/completions: set "
+                                         "brain.api_base to https://models.example/v2"));
+  EXPECT_THAT(error.message(), Not(HasSubstr("pass")));
+  EXPECT_THAT(error.message(), Not(HasSubstr("secret")));
+  moved.headers = {{"location", "/elsewhere"}};
+  simulator_.queue(moved);
+  EXPECT_THAT(failure().message(), HasSubstr("308 to " + simulator_.url() + "/elsewhere"));
+  EXPECT_EQ(simulator_.requests(), 2u);
+}
+
 class OpenAi : public Models {};
 INSTANTIATE_TEST_SUITE_P(Vendor, OpenAi, testing::Values(Api::openai));
 
@@ -359,6 +424,48 @@ TEST_P(OpenAi, ModelsThatReasonAreSpokenToInTheirWayFromTheSecondRequestOn) {
   ask(*model, hello());
   EXPECT_EQ(simulator_.rejected(), 2u);
   EXPECT_EQ(simulator_.last().body.at("max_completion_tokens"), 4096);
+}
+
+// The servers that speak like OpenAI or Ollama, and the models that run behind them.
+class LocalModels : public Models {};
+INSTANTIATE_TEST_SUITE_P(Vendors, LocalModels, testing::Values(Api::openai, Api::ollama));
+
+TEST_P(LocalModels, AModelWithoutToolsIsAskedOnceWithoutThem) {
+  for (const auto& [status, words] : std::vector<std::pair<int, std::string>>{
+           {400, "registry.ollama.ai/library/tiny does not support tools"},
+           {500, "tools param requires --jinja flag"},
+           {400, "\"auto\" tool choice requires --enable-auto-tool-choice and --tool-call-parser"},
+           {404, "No endpoints found that support tool use"}}) {
+    simulator_.forget();
+    auto model = this->model();
+    auto request = hello();
+    request.tools = {tool("hub_search")};
+    simulator_.queue(Answer::error(status, words));
+    simulator_.queue(Answer::say("without"));
+    EXPECT_EQ(ask(*model, request).text, "without") << words;
+    EXPECT_EQ(simulator_.requests(), 2u);
+    EXPECT_THAT(simulator_.last().tool_names(), testing::IsEmpty());
+    // It is remembered.
+    EXPECT_THAT(ask(*model, request).text, HasSubstr("Simulated answer"));
+    EXPECT_EQ(simulator_.requests(), 3u);
+  }
+}
+
+TEST_P(LocalModels, AFaultyToolIsNoReasonToLeaveToolsOut) {
+  auto request = hello();
+  request.tools = {tool("hub_search")};
+  simulator_.queue(Answer::error(400, "Invalid schema for function 'hub_search'"));
+  EXPECT_THAT(failure(*model(), Deadline::in(20s), request).message(), HasSubstr("Invalid schema"));
+  EXPECT_EQ(simulator_.requests(), 1u);
+}
+
+TEST_P(LocalModels, ThinkingInFrontOfTheAnswerIsNotPartOfIt) {
+  auto thought = Answer::say("\n<think>secret thoughts\n</think>\n\nThe answer.");
+  for (const std::size_t chunk_bytes : {0, 1, 5}) {
+    thought.chunk_bytes = chunk_bytes;
+    simulator_.queue(thought);
+    EXPECT_EQ(ask().text, "The answer.");
+  }
 }
 
 TEST_P(OpenAi, AnEmptyAccountIsNotAskedAgain) {

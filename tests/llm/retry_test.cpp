@@ -76,6 +76,13 @@ TEST(ModelErrors, VendorsWordsAreFoundInEveryForm) {
   EXPECT_EQ(parse_vendor_error(R"({"error":"m"})").message, "m");
   EXPECT_EQ(parse_vendor_error(R"([{"error":{"message":"m","status":"S"}}])").message, "m");
   EXPECT_EQ(parse_vendor_error(R"({"detail":"m"})").message, "m");
+  EXPECT_EQ(parse_vendor_error(R"({"detail":[{"loc":["body",0],"msg":"m"},{"msg":"n"}]})").message,
+            "body.0: m; n");
+  EXPECT_EQ(parse_vendor_error(R"({"error":{"detail":{"msg":"m"}}})").message, "m");
+  EXPECT_EQ(parse_vendor_error(R"({"error":true,"message":"m"})").message, "m");
+  EXPECT_EQ(parse_vendor_error(R"({"reason":[1]})").message, R"({"reason":[1]})");
+  EXPECT_EQ(parse_vendor_error("no model <m>").message, "no model <m>");
+  EXPECT_EQ(parse_vendor_error(" \n<html>502</html>").message, "");
   EXPECT_EQ(parse_vendor_error("busy\nnow").message, "busy now");
   EXPECT_EQ(parse_vendor_error("<html>502</html>").message, "");
   EXPECT_LE(parse_vendor_error(std::string(100'000, 'x')).message.size(), 300u);

@@ -196,6 +196,15 @@ LlmSimulator::Answer LlmSimulator::Answer::call(std::string tool, json::value ar
   return answer;
 }
 
+LlmSimulator::Answer LlmSimulator::Answer::whole(int status, std::string body,
+                                                 std::string content_type) {
+  Answer answer;
+  answer.status = status;
+  answer.body = std::move(body);
+  answer.content_type = std::move(content_type);
+  return answer;
+}
+
 LlmSimulator::Answer LlmSimulator::Answer::error(int status, std::string message) {
   Answer answer;
   answer.status = status;
@@ -395,6 +404,10 @@ Task<bool> LlmSimulator::State::send(tcp::socket& socket, const Request& request
       co_return false;
     default:
       break;
+  }
+  if (answer.body) {
+    co_return co_await send_whole(socket, answer.status, answer.content_type, *answer.body,
+                                  answer.headers);
   }
   if (answer.status != 200) {
     auto body =

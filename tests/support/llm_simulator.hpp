@@ -87,9 +87,14 @@ class LlmSimulator {
     std::string error_message = "simulated error";
     std::string error_type;  ///< the vendor's code; empty = what fits the status
     std::vector<std::pair<std::string, std::string>> headers;  ///< e.g. retry-after
+    /// Sent as the whole body instead of what the vendor would say, with any status.
+    std::optional<std::string> body;
+    std::string content_type = "application/json";  ///< of `body`
 
     static Answer say(std::string text);
     static Answer call(std::string tool, boost::json::value arguments = boost::json::object{});
+    static Answer whole(int status, std::string body,
+                        std::string content_type = "application/json");
     static Answer error(int status, std::string message = "simulated error");
     static Answer broken(Fault fault);
   };
