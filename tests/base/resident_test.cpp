@@ -79,8 +79,7 @@ TEST(Resident, AHeapIsTrimmedWhereManyOfItsBytesAreFree) {
 }
 
 // The sanitizers bring an allocator of their own.
-#if !defined(__SANITIZE_ADDRESS__) && !__has_feature(address_sanitizer) && \
-    !__has_feature(thread_sanitizer)
+#if !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
 
 /// In a process of its own, whose heap holds nothing else.
 [[noreturn]] void make_holes_and_trim() {

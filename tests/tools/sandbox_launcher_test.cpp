@@ -4,6 +4,7 @@
 #include "base/error.hpp"
 #include "mcp/connect.hpp"
 #include "tests/sandbox/sandbox_world.hpp"
+#include "tests/support/sanitizers.hpp"
 
 #include <boost/json.hpp>
 
@@ -29,6 +30,10 @@ class SandboxLauncherTest : public testing::Test {
  protected:
   explicit SandboxLauncherTest(sandbox::SandboxSettings settings = {}) : world(settings) {}
   ~SandboxLauncherTest() override { close(); }
+  void SetUp() override {
+    if (test::kSanitized)
+      GTEST_SKIP() << "the server of this build needs more than the sandbox has";
+  }
   void close() {
     for (auto& client : clients)
       world.run(client->close());
