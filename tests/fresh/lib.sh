@@ -31,8 +31,8 @@ begin() {
   command -v dpkg-query >/dev/null 2>&1 || die "needs Debian"
   work=$root/build/$label
   mkdir -p "$cache" "$root/build"
-  exec 9>"$cache/lock"
-  flock -n 9 || die "another run is under way (it holds $cache/lock)"
+  exec 9>"$cache/$label.lock"
+  flock -n 9 || die "another run is under way (it holds $cache/$label.lock)"
   remove_tree "$work"
   mkdir -p "$work/logs"
   begun=$(date +%s)
@@ -51,6 +51,8 @@ ended() {
     kill -KILL "$child" 2>/dev/null || true
     wait "$child" 2>/dev/null || true
   fi
+  # Tools that mount by themselves did it below here, in this script's own namespace.
+  awk -v below="$work/" 'index($5, below) == 1 { print $5 }' /proc/self/mountinfo | sort -r | while read -r each; do umount "$each"; done
   if [ "$keep" = yes ]; then
     say "$label: kept $work"
   else
@@ -67,34 +69,36 @@ ended() {
   exit "$1"
 }
 
-# bounded SECONDS COMMAND: ended, with all that it started, when the time is over or this script ends.
+# bounded SECONDS COMMAND: ended, with all that it started, when the time is over or this shell is gone.
 bounded() {
   limit=$1
   shift
-  setpriv --pdeathsig KILL timeout --signal=KILL "$limit" "$@" 9>&- &
+  setpriv --pdeathsig KILL timeout --foreground --signal=KILL "$limit" "$@" 9>&-
+}
+
+# step SECONDS NAME COMMAND: one line, with how long it took. What it printed is shown when it fails. The command runs
+# in a shell of its own, where -e holds (it does not within a condition) and whose death ends all that it started.
+step() {
+  limit=$1 step=$2
+  shift 2
+  log=$work/logs/$(printf %s "$step" | tr -c 'A-Za-z0-9.\n' '-').log
+  since=$(date +%s)
+  (
+    set -e
+    "$@"
+  ) >"$log" 2>&1 </dev/null &
   child=$!
   code=0
   wait "$child" || code=$?
   child=
-  return "$code"
-}
-
-# step SECONDS NAME COMMAND: one line, with how long it took. What it printed is shown when it fails.
-step() {
-  limit=$1 name=$2
-  shift 2
-  log=$work/logs/$(printf %s "$name" | tr -c 'A-Za-z0-9.\n' '-').log
-  since=$(date +%s)
-  code=0
-  "$@" >"$log" 2>&1 </dev/null || code=$?
   took=$(($(date +%s) - since))
   if [ "$code" = 0 ]; then
-    printf '%s: %-58s %5d s\n' "$label" "$name" "$took" >&2
+    printf '%s: %-62s %5d s\n' "$label" "$step" "$took" >&2
     return 0
   fi
-  tail -n "${lines:-40}" "$log" >&2
+  tail -n 40 "$log" >&2
   [ "$code" != 137 ] || say "$label: not within $limit s"
-  die "failed ($code) after $took s: $name; all of it: $log"
+  die "failed ($code) after $took s: $step; all of it: $log"
 }
 
 # enter ROOT [--bind FROM TO]… [--loopback] -- COMMAND: within $limit seconds, in namespaces of its own.
@@ -112,10 +116,12 @@ enter() {
 base_archive() {
   architecture=$(dpkg --print-architecture)
   base=$cache/base-$suite-$architecture.tar
-  [ ! -f "$base" ] || return 0
-  step 1800 "debootstrap of a minimal Debian 12" make_base
+  [ -f "$base" ] || step 1800 "debootstrap of a minimal Debian 12" make_base
 }
 make_base() {
+  exec 8>"$base.lock"
+  flock 8
+  [ ! -f "$base" ] || return 0
   bounded "$limit" debootstrap --variant=minbase --arch="$architecture" "$suite" "$work/base" "$mirror"
   cat >"$work/base/etc/apt/sources.list" <<SOURCES
 deb $mirror $suite main

@@ -1,6 +1,6 @@
 #!/bin/sh
 # A fresh machine, really: a minimal Debian 12 in a folder, this repository cloned into it, and then what README.md and
-# the deployment guide print, word for word. `./dev test-fresh --help` tells the parts; CONTRIBUTING.md what it costs.
+# the deployment guide print, word for word. `./dev test-fresh --help` tells the parts.
 set -eu
 . "$(dirname "$0")/lib.sh"
 keep=no shared_cache= built= parts=

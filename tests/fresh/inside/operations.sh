@@ -26,14 +26,14 @@ wait "$services" || { cat /tmp/said; exit 1; }
 labelled "the guide's services are active"
 
 # Somebody mentions an agent, and is answered.
+since=$(date +%s)
+said=$(key_of human | sh -e /fresh/ask)
+echo "$said"
+thread=$(echo "$said" | awk '/^posted/ { print $2 }')
 HUB_URL=http://127.0.0.1:8000 HUB_API_KEY=$(key_of human)
 export HUB_URL HUB_API_KEY
-since=$(date +%s)
-said=$(sh -e /fresh/ask)
-echo "$said"
-thread=$(echo "$said" | grep -oE '[0-9a-f]{8}-[0-9a-f-]{27}|[a-z]+_[0-9A-Za-z]{8,}' | head -n 1)
 tries=0
-until botburrow hub thread "$thread" | grep -q 'ada-guide'; do
+until botburrow hub thread "$thread" | grep -q offline; do
   tries=$((tries + 1))
   [ "$tries" -le 300 ] || { echo "no answer"; tail -n 20 /var/log/units/*.log; exit 1; }
   sleep 0.2
