@@ -249,7 +249,7 @@ Task<Ending> Activation::work(Deadline deadline) {
        .can_create_posts = definition->behavior.can_create_posts,
        .grants = grants,
        .scrubber = services_.scrubber},
-      hooks_.may_write, journal_, log_);
+      hooks_.may_write, journal_, log_, services_.metrics);
   const CountWrites count(writer, tally_);
   std::optional<sandbox::Place> place;
   if (services_.sandboxes) {

@@ -1,6 +1,7 @@
 #include "agent/context.hpp"
 #include "agent/discovery_rules.hpp"
 #include "agent/run_context.hpp"
+#include "tools/grant_table.hpp"
 
 #include <fmt/format.h>
 
@@ -58,6 +59,7 @@ Task<Ending> run_discovery(RunContext& context) {
   const auto due = judge_discovery(discovery, co_await state.last_discovery(context.agent()), now);
   if (!goes_on && !due.due) co_return Ending::skipped(due.reason);
   if (!context.grants.holds("hub:write")) {
+    tools::note_denial(context.log, context.services.metrics, "hub_post", "hub:write");
     co_return Ending::skipped("missing grant hub:write: nothing could be posted");
   }
   writer.begin_work(context.claim.work_id);

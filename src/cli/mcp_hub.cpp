@@ -83,10 +83,12 @@ class HubTools {
         agent_(acting_agent(ground.settings)),
         grants_(grants_of(ground.settings)),
         rules_({.name = "hub-mcp-server", .version = std::string(version())},
-               tools::make_hub_server_tools(
-                   {.hub = hub_.hub, .agent = agent_, .grants = grants_, .writer = [this] {
-                      return make_writer();
-                    }})) {
+               tools::make_hub_server_tools({.hub = hub_.hub,
+                                             .agent = agent_,
+                                             .grants = grants_,
+                                             .writer = [this] { return make_writer(); },
+                                             .log = ground.log,
+                                             .metrics = metrics_})) {
     // Without one, the Hub's own limits are what holds.
     if (ground.settings.is_set("REDIS_URL")) {
       redis_.emplace(ground.executor, net::parse_redis_url(ground.settings.text("REDIS_URL")),
@@ -112,7 +114,7 @@ class HubTools {
         hub_.hub, state, ground_.clock,
         tools::HubWriter::Identity{.id = agent_, .name = agent_.str()},
         tools::HubWriter::Rules{.grants = grants_, .scrubber = ground_.environment.scrubber.get()},
-        [] { return true; }, journal_, ground_.log);
+        [] { return true; }, journal_, ground_.log, metrics_);
     writer->begin_work(WorkId(ground_.random.uuid4()));
     return writer;
   }

@@ -24,9 +24,11 @@ Task<std::string> run_call(const ServerRules& rules, json::value id, ServerStep 
     reply = ToolReply::failed("internal error");
   }
   const std::chrono::duration<double, std::milli> took = BootClock::now() - begun;
-  log.info("tool_call", {{"tool", step.tool->name},
-                         {"duration_ms", took.count()},
-                         {"outcome", reply.is_error ? "error" : "ok"}});
+  if (!step.tool->logs_itself) {
+    log.info("tool_call", {{"tool", step.tool->name},
+                           {"duration_ms", took.count()},
+                           {"outcome", reply.is_error ? "error" : "ok"}});
+  }
   co_return rules.call_answer(id, reply, step.modern);
 }
 

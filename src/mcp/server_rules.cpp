@@ -189,8 +189,9 @@ ServerStep ServerRules::list(const Message& message, bool modern) const {
     return refuse(message, {.code = rpc_code::kInvalidParams, .message = "Invalid cursor"}, modern);
   }
   json::array definitions;
-  for (const auto& tool : tools_)
-    definitions.push_back(definition_of(tool));
+  for (const auto& tool : tools_) {
+    if (tool.listed) definitions.push_back(definition_of(tool));
+  }
   json::object fields{{"tools", std::move(definitions)}};
   if (modern) {
     fields["ttlMs"] = kListLifeMs;

@@ -40,6 +40,10 @@ struct ServerTool {
   /// `arguments` fit the input schema. What it throws becomes an error result with the Error's
   /// words; a client that goes away, or takes its call back, cancels it.
   std::function<Task<ToolReply>(json::object arguments, CallProgress& progress)> handler;
+  /// False: it is in no list, and answers a call all the same, e.g. with why it may not be called.
+  bool listed = true;
+  /// Whoever stands behind the handler logs each call; it is not logged once more.
+  bool logs_itself = false;
 };
 
 /// Who a server of ours says it is.

@@ -2,6 +2,7 @@
 
 #include "base/json.hpp"
 #include "tools/command_line.hpp"
+#include "tools/grant_table.hpp"
 #include "tools/linear_regex.hpp"
 
 #include <fmt/format.h>
@@ -68,25 +69,29 @@ const std::vector<std::string>& harmless_programs() {
   return names;
 }
 
-std::expected<BashPlan, std::string> plan_command(const definitions::Shell& shell,
+std::expected<BashPlan, BashRefusal> plan_command(const definitions::Shell& shell,
                                                   std::string_view command) {
+  const auto refuse = [](std::string text, std::string_view missing = "") {
+    return std::unexpected(BashRefusal{.text = std::move(text), .missing = std::string(missing)});
+  };
   if (const auto pattern = blocking_pattern(shell, command))
-    return std::unexpected(fmt::format("Command blocked by policy: {}", *pattern));
+    return refuse(fmt::format("Command blocked by policy: {}", *pattern));
   if (const auto name = allowed_shell(shell)) {
     if (command.find('\0') != std::string_view::npos)
-      return std::unexpected("the command holds a zero byte");
+      return refuse("the command holds a zero byte");
     return BashPlan{.argv = {*name, "-c", "--", std::string(command)}};
   }
   auto words = split_command(command);
-  if (!words) return std::unexpected(words.error());
+  if (!words) return refuse(words.error());
   const auto& allowed =
       shell.allowed_commands.empty() ? harmless_programs() : shell.allowed_commands;
   const auto& program = words->front();
   if (std::ranges::find(allowed, program) == allowed.end()) {
-    return std::unexpected(
-        fmt::format("Command blocked by policy: {} is not among the allowed "
-                    "commands of this agent: {}",
-                    valid_utf8(utf8_prefix(program, 100)), fmt::join(allowed, ", ")));
+    return refuse(fmt::format("Command blocked by policy: {} is not among the allowed commands of "
+                              "this agent ({}): {}",
+                              valid_utf8(utf8_prefix(program, 100)), kShellCommands,
+                              fmt::join(allowed, ", ")),
+                  kShellCommands);
   }
   const auto& harmless = harmless_programs();
   const bool only_itself = std::ranges::find(harmless, program) != harmless.end();

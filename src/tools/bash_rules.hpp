@@ -16,12 +16,18 @@ struct BashPlan {
   bool only_itself = false;
 };
 
+/// Why a command may not run.
+struct BashRefusal {
+  std::string text;     ///< which rule speaks against it
+  std::string missing;  ///< the field of the definition that does not allow it; empty: another rule
+};
+
 /// The programs that a shell without a list of its own may run: they look at files and text.
 const std::vector<std::string>& harmless_programs();
 
-/// Decides by an agent's `shell` section whether a command may run, and as what. The refusal says
-/// which rule speaks against it. Not the boundary: that is the sandbox.
-std::expected<BashPlan, std::string> plan_command(const definitions::Shell& shell,
+/// Decides by an agent's `shell` section whether a command may run, and as what. Not the
+/// boundary: that is the sandbox.
+std::expected<BashPlan, BashRefusal> plan_command(const definitions::Shell& shell,
                                                   std::string_view command);
 
 }  // namespace botburrow::tools

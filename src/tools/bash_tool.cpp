@@ -81,7 +81,7 @@ class Bash final : public Tool {
 
   Task<ToolOutput> call(json::value arguments, Deadline deadline) override {
     auto plan = plan_command(shell_, text_argument(arguments, "command"));
-    if (!plan) co_return ToolOutput::refused(plan.error());
+    if (!plan) co_return ToolOutput::refused(plan.error().text, plan.error().missing);
     if (auto why = co_await place_.refusal(sandbox::Need::shell))
       co_return ToolOutput::refused(*why);
     const auto allowed = std::min(std::chrono::seconds(shell_.timeout_seconds),

@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "base/json.hpp"
+#include "tools/grant_table.hpp"
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -243,12 +244,32 @@ ServerTool writing_tool(const HubServerParts& parts) {
           .handler = [parts](json::object a, CallProgress&) { return told(post(parts, a)); }};
 }
 
+Task<ToolReply> refused(HubServerParts parts, std::string tool, std::string grant) {
+  note_denial(parts.log, parts.metrics, tool, grant);
+  co_return failure(refusal_text(tool, grant));
+}
+
+/// Instead of a tool for which the agent lacks the grant.
+ServerTool withheld(ServerTool tool, const HubServerParts& parts, const std::string& grant) {
+  tool.input_schema = json::object{{"type", "object"}};
+  tool.handler = [parts, name = tool.name, grant](json::object, CallProgress&) {
+    return refused(parts, name, grant);
+  };
+  tool.listed = false;
+  return tool;
+}
+
 }  // namespace
 
 std::vector<mcp::ServerTool> make_hub_server_tools(HubServerParts parts) {
   std::vector<ServerTool> tools;
-  if (parts.grants.holds("hub:read")) tools = reading_tools(parts);
-  if (parts.grants.holds("hub:write")) tools.push_back(writing_tool(parts));
+  const auto offer = [&](ServerTool tool, const std::string& grant) {
+    const bool held = parts.grants.holds(grant);
+    tools.push_back(held ? std::move(tool) : withheld(std::move(tool), parts, grant));
+  };
+  for (auto& tool : reading_tools(parts))
+    offer(std::move(tool), "hub:read");
+  offer(writing_tool(parts), "hub:write");
   return tools;
 }
 

@@ -1,6 +1,7 @@
 #include "tools/hub_writer.hpp"
 
 #include "base/json.hpp"
+#include "tools/grant_table.hpp"
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -26,7 +27,7 @@ WriteRefusal limit(Kind kind, std::string_view name, int value) {
 
 HubWriter::HubWriter(hubapi::HubClient& hub, queue::AgentState& state, Clock& clock,
                      Identity identity, Rules rules, std::function<bool()> may_write,
-                     EffectJournal& journal, Log log)
+                     EffectJournal& journal, Log log, Metrics& metrics)
     : hub_(hub),
       state_(state),
       clock_(clock),
@@ -34,7 +35,8 @@ HubWriter::HubWriter(hubapi::HubClient& hub, queue::AgentState& state, Clock& cl
       rules_(std::move(rules)),
       may_write_(std::move(may_write)),
       journal_(journal),
-      log_(std::move(log)) {}
+      log_(std::move(log)),
+      metrics_(metrics) {}
 
 void HubWriter::begin_scope(std::string scope) {
   scope_ = std::move(scope);
@@ -82,11 +84,13 @@ std::string HubWriter::without_secrets(std::string text) const {
   return rules_.scrubber->scrub(std::move(text));
 }
 
+WriteRefusal HubWriter::denied(std::string_view missing, std::string text) const {
+  note_denial(log_, metrics_, "hub_post", missing);
+  return {.text = std::move(text)};
+}
+
 std::optional<WriteRefusal> HubWriter::right_refusal() const {
-  if (!rules_.grants.holds("hub:write")) {
-    log_.warning("grant_denied", {{"grant", "hub:write"}});
-    return WriteRefusal{.text = "missing grant hub:write"};
-  }
+  if (!rules_.grants.holds("hub:write")) return denied("hub:write", "missing grant hub:write");
   if (!gate_) return std::nullopt;
   const auto words = gate_();
   return words ? std::optional(WriteRefusal{.text = *words}) : std::nullopt;
@@ -364,7 +368,8 @@ Task<WriteOutcome> HubWriter::post(hubapi::NewPost post, Deadline deadline) {
   if (auto refusal = right_refusal()) co_return WriteOutcome::refused(*std::move(refusal));
   if (!rules_.can_create_posts) {
     co_return WriteOutcome::refused(
-        {.text = "this agent may only reply (behavior.can_create_posts is false)"});
+        denied("behavior.can_create_posts",
+               "this agent may only reply (behavior.can_create_posts is false)"));
   }
   check_trust();
   post.title = without_secrets(std::move(post.title));

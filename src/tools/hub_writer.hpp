@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "base/ids.hpp"
 #include "base/log.hpp"
+#include "base/metrics.hpp"
 #include "base/scrubber.hpp"
 #include "base/task.hpp"
 #include "definitions/definition.hpp"
@@ -52,7 +53,8 @@ class HubWriter {
 
   /// `may_write` is asked right before each write: false once the lease is no longer trusted.
   HubWriter(hubapi::HubClient& hub, queue::AgentState& state, Clock& clock, Identity identity,
-            Rules rules, std::function<bool()> may_write, EffectJournal& journal, Log log);
+            Rules rules, std::function<bool()> may_write, EffectJournal& journal, Log log,
+            Metrics& metrics);
 
   /// From here on writes belong to this notification (scope `n:<id>`).
   void begin_notification(const hubapi::Notification& notification);
@@ -98,6 +100,8 @@ class HubWriter {
   bool is_own_answer(const hubapi::Comment& comment) const;
   std::optional<WriteRefusal> thread_refusal(const std::string& post_id) const;
   std::optional<WriteRefusal> right_refusal() const;
+  /// Whoever asked: what the agent lacks is in the log and counted.
+  WriteRefusal denied(std::string_view missing, std::string text) const;
   std::optional<WriteRefusal> effect_refusal() const;
   Task<std::optional<WriteRefusal>> interval_refusal(Deadline deadline);
   Task<std::optional<WriteRefusal>> charge(queue::Usage amount, WallTime at);
@@ -135,6 +139,7 @@ class HubWriter {
   std::function<bool()> may_write_;
   EffectJournal& journal_;
   Log log_;
+  Metrics& metrics_;
   Gate gate_;
   std::string scope_;
   std::string notification_id_, own_post_, own_comment_;

@@ -304,11 +304,14 @@ McpRegistry load_mcp_registry(const std::string& path) {
 }
 
 OwnMcpServer own_mcp_server(const definitions::McpServer& server, const OwnServerPolicy& policy) {
-  const auto refuse = [](std::string why) { return OwnMcpServer{.fault = std::move(why)}; };
+  const auto refuse = [](std::string why, std::string missing = "") {
+    return OwnMcpServer{.fault = std::move(why), .missing = std::move(missing)};
+  };
   if (!is_server_name(server.name)) return refuse("its name is not 1 to 40 of a-z, 0-9, - and _");
   const auto& command = server.command.value_or("");
   if (std::ranges::find(policy.commands_allowed, command) == policy.commands_allowed.end()) {
-    return refuse(fmt::format("the command \"{}\" is not on MCP_COMMAND_ALLOW", command));
+    return refuse(fmt::format("the command \"{}\" is not on MCP_COMMAND_ALLOW", command),
+                  "MCP_COMMAND_ALLOW");
   }
   for (const auto& word : server.args) {
     const auto names = placeholders(word);
@@ -330,8 +333,9 @@ OwnMcpServer own_mcp_server(const definitions::McpServer& server, const OwnServe
           asked == "WORKSPACE" ||
           std::ranges::find(policy.variables_allowed, asked) != policy.variables_allowed.end();
       if (!given) {
-        return refuse(fmt::format("env.{} asks for {}, which AGENT_KEY_ENV_ALLOW does not name",
-                                  name, asked));
+        return refuse(
+            fmt::format("env.{} asks for {}, which AGENT_KEY_ENV_ALLOW does not name", name, asked),
+            "AGENT_KEY_ENV_ALLOW");
       }
     }
     entry.environment[name] = std::move(value);

@@ -75,6 +75,7 @@ bool matches_glob(std::string_view pattern, std::string_view text);
 struct OwnMcpServer {
   std::optional<McpEntry> entry;
   std::string fault;
+  std::string missing;  ///< the setting of the operator that does not name it; empty: another fault
 };
 struct OwnServerPolicy {
   std::vector<std::string> commands_allowed;   ///< MCP_COMMAND_ALLOW

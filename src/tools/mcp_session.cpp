@@ -27,8 +27,15 @@ McpSession::McpSession(McpServices services, McpGround ground, Agent agent, McpC
 
 McpSession::~McpSession() = default;
 
+// A call of one of its tools is then told what is missing, and not that there is no such tool.
+void McpSession::withhold(const std::string& server, const std::string& missing, Toolbox& toolbox) {
+  denied_grants(services_.metrics).with({missing}).add();
+  toolbox.withhold_server(fmt::format("mcp_{}_", server), missing);
+}
+
 // Nothing where the agent may not have it, or nobody knows it.
-std::unique_ptr<McpServer> McpSession::make(const definitions::McpServer& listed) {
+std::unique_ptr<McpServer> McpSession::make(const definitions::McpServer& listed,
+                                            Toolbox& toolbox) {
   // The loop has the Hub's tools of its own.
   if (listed.name == "hub" && !listed.command) return nullptr;
   std::optional<McpEntry> entry;
@@ -38,6 +45,7 @@ std::unique_ptr<McpServer> McpSession::make(const definitions::McpServer& listed
     if (!own.entry) {
       log_.warning("custom_mcp_config_not_supported",
                    {{"server", listed.name}, {"reason", own.fault}});
+      if (!own.missing.empty()) withhold(listed.name, own.missing, toolbox);
       return nullptr;
     }
     entry = std::move(own.entry);
@@ -53,6 +61,7 @@ std::unique_ptr<McpServer> McpSession::make(const definitions::McpServer& listed
     log_.warning("missing_grants_for_mcp",
                  {{"server", listed.name},
                   {"required", fmt::format("{} or {}", entry->read_grant, entry->write_grant)}});
+    withhold(listed.name, entry->read_grant, toolbox);
     return nullptr;
   }
   return std::make_unique<McpServer>(services_, ground_, *std::move(entry), std::move(trust_name),
@@ -127,7 +136,7 @@ Task<> McpSession::ensure_started(Toolbox& toolbox, Deadline deadline) {
   std::vector<std::string> failures;
   std::vector<bool> required;
   for (const auto& listed : agent_.servers) {
-    auto server = make(listed);
+    auto server = make(listed, toolbox);
     if (!server && listed.required) {
       throw Error(errc::mcp_unavailable,
                   fmt::format("the MCP server {}, which this agent requires, cannot be used; the "

@@ -34,7 +34,8 @@ class McpSession {
   Task<> stop();
 
  private:
-  std::unique_ptr<McpServer> make(const definitions::McpServer& listed);
+  std::unique_ptr<McpServer> make(const definitions::McpServer& listed, Toolbox& toolbox);
+  void withhold(const std::string& server, const std::string& missing, Toolbox& toolbox);
   Task<> start_all(Deadline deadline, std::vector<std::string>& failures);
   Task<> start_one(McpServer& server, Deadline deadline, std::string& failure);
   void offer(McpServer& server, Toolbox& toolbox);

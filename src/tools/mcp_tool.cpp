@@ -73,6 +73,8 @@ Task<McpTool::Attempt> McpTool::attempt(json::object arguments, Deadline deadlin
       made.output = ToolOutput::failed("the call was made; its answer is " + error.message());
     if (surely_not_called(error)) {
       made.outcome = Attempt::Outcome::not_sent;
+      // Withheld since the call began.
+      if (!server_.quarantined().empty()) made.output = ToolOutput::refused(server_.quarantined());
     } else if (!answered || error.status() >= 500) {
       made.outcome = Attempt::Outcome::unknown;
     }

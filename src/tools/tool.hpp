@@ -17,11 +17,13 @@ struct ToolOutput {
   bool skipped = false;
   bool blocked = false;
   bool fatal = false;
+  std::string missing;  ///< of a refusal: the grant, or the field of the definition, that it lacks
 
   static ToolOutput ok(std::string text) { return {.output = std::move(text)}; }
   static ToolOutput failed(std::string why) { return {.error = std::move(why), .exit_code = 1}; }
-  static ToolOutput refused(std::string why) {
-    return {.error = std::move(why), .exit_code = 1, .blocked = true};
+  static ToolOutput refused(std::string why, std::string missing = "") {
+    return {
+        .error = std::move(why), .exit_code = 1, .blocked = true, .missing = std::move(missing)};
   }
 
   /// The output, or `Error: <error>`; with both, the output and then the error.

@@ -21,17 +21,28 @@ ToolServer::ToolServer(boost::asio::any_io_executor executor, Toolbox& toolbox, 
 
 ToolServer::~ToolServer() = default;
 
+// The box logs each call, and refuses those that lack a grant: they go there as well.
+mcp::ServerTool ToolServer::passed_on(const std::string& name) {
+  return {.name = name,
+          .handler = [this, name](json::object arguments,
+                                  mcp::CallProgress&) { return call(name, std::move(arguments)); },
+          .logs_itself = true};
+}
+
 std::vector<mcp::ServerTool> ToolServer::served(const Toolbox& toolbox) {
   std::vector<mcp::ServerTool> tools;
   for (const auto& spec : toolbox.specs()) {
     names_.push_back(spec.name);
-    tools.push_back(
-        {.name = spec.name,
-         .description = spec.description,
-         .input_schema = static_cast<const json::value&>(spec.input_schema),
-         .handler = [this, name = spec.name](json::object arguments, mcp::CallProgress&) {
-           return call(name, std::move(arguments));
-         }});
+    auto tool = passed_on(spec.name);
+    tool.description = spec.description;
+    tool.input_schema = static_cast<const json::value&>(spec.input_schema);
+    tools.push_back(std::move(tool));
+  }
+  for (const auto& name : toolbox.withheld()) {
+    auto tool = passed_on(name);
+    tool.input_schema = json::object{{"type", "object"}};
+    tool.listed = false;
+    tools.push_back(std::move(tool));
   }
   return tools;
 }

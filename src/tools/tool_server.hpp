@@ -32,7 +32,7 @@ class ToolServer {
   ~ToolServer();
   ToolServer(const ToolServer&) = delete;
 
-  /// Names of the tools.
+  /// Names of the tools that it lists.
   const std::vector<std::string>& names() const { return names_; }
 
   /// Answers one request of the program; 404 once finish() or stop() was called.
@@ -50,6 +50,7 @@ class ToolServer {
 
  private:
   std::vector<mcp::ServerTool> served(const Toolbox& toolbox);
+  mcp::ServerTool passed_on(const std::string& name);
   Task<mcp::ToolReply> call(std::string tool, json::object arguments);
   Task<> call_into(std::string tool, json::object arguments, mcp::ToolReply& reply);
   Task<> take_turn();

@@ -111,10 +111,12 @@ Metrics::Values& tool_call_counter(Metrics& metrics) {
 
 Toolbox::Toolbox(Log log, Metrics& metrics, GrantTable grants, std::size_t output_bytes_max)
     : log_(std::move(log)),
+      metrics_(metrics),
       calls_(tool_call_counter(metrics)),
-      denied_(denied_grants(metrics)),
       grants_(std::move(grants)),
-      output_bytes_max_(output_bytes_max) {}
+      output_bytes_max_(output_bytes_max) {
+  denied_grants(metrics_);
+}
 
 void Toolbox::add(std::unique_ptr<Tool> tool) {
   BB_ASSERT(!find(tool->spec().name));
@@ -134,13 +136,16 @@ void Toolbox::offer(std::unique_ptr<Tool> tool, const std::string& grant) {
   if (!grants_.missing(name)) add(std::move(tool));
 }
 
+void Toolbox::withhold_server(std::string prefix, std::string missing) {
+  grants_.add_server(std::move(prefix), std::move(missing));
+}
+
 // Not in the box: for want of a grant, or because there is no such thing.
-ToolOutput Toolbox::absent(const std::string& name) {
+ToolOutput Toolbox::absent(const std::string& name) const {
   const auto missing = grants_.missing(name);
   if (!missing) return ToolOutput::failed("Unknown tool: " + shown(name, kShownNameBytes));
-  log_.warning("grant_denied", {{"tool", name}, {"grant", *missing}});
-  denied_.with({*missing}).add();
-  return ToolOutput::refused(refusal_text(name, *missing));
+  const auto known = shown(name, kShownNameBytes);
+  return ToolOutput::refused(refusal_text(known, *missing), *missing);
 }
 
 Tool* Toolbox::find(const std::string& name) const {
@@ -195,6 +200,8 @@ Task<llm::ToolResult> Toolbox::call(llm::ToolCall call, Deadline deadline, bool&
   }
   if (failure) output = output_of(failure, tool);
   const auto* outcome = output.blocked ? "blocked" : output.error.empty() ? "ok" : "error";
+  if (!output.missing.empty())
+    note_denial(log_, metrics_, shown(call.name, kShownNameBytes), output.missing);
   const bool known = tool || grants_.knows(call.name);
   calls_.with({known ? call.name : "_other", outcome}).add();
   const std::chrono::duration<double, std::milli> took = BootClock::now() - begun;

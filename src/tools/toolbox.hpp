@@ -38,7 +38,11 @@ class Toolbox {
   void offer(std::vector<std::unique_ptr<Tool>> tools);
   /// The same for a tool of a server, which needs this grant.
   void offer(std::unique_ptr<Tool> tool, const std::string& grant);
+  /// A server whose tools begin with `prefix` and are not there, because the agent lacks this.
+  void withhold_server(std::string prefix, std::string missing);
   const std::vector<llm::ToolSpec>& specs() const { return specs_; }
+  /// Names of tools that are not among specs(), and whose calls are refused with what is missing.
+  std::vector<std::string> withheld() const { return grants_.withheld(); }
 
   /// Never throws for what a model or a tool did wrong; the answer says it in the tool's words.
   /// stale_fence, cancellation, and what a tool with effects throws pass through. `fatal` becomes
@@ -50,11 +54,11 @@ class Toolbox {
  private:
   Tool* find(const std::string& name) const;
   Task<ToolOutput> run(Tool* tool, const llm::ToolCall& call, Deadline deadline);
-  ToolOutput absent(const std::string& name);
+  ToolOutput absent(const std::string& name) const;
   ToolOutput output_of(const std::exception_ptr& failure, const Tool* tool);
   Log log_;
+  Metrics& metrics_;
   Metrics::Values& calls_;
-  Metrics::Values& denied_;
   GrantTable grants_;
   std::size_t output_bytes_max_;
   const Scrubber* scrubber_ = nullptr;

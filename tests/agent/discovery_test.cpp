@@ -81,6 +81,7 @@ TEST_F(DiscoveryTest, RulesThatNeedNoModel) {
   explore();
   world.define("ada", "  discovery: {enabled: true, respond_to_questions: true}\n", "[hub:read]");
   EXPECT_EQ(world.discovery().ending.reason, "missing grant hub:write: nothing could be posted");
+  EXPECT_EQ(world.lines->count("grant_denied"), 1u);
   EXPECT_TRUE(world.model->requests.empty());
 }
 

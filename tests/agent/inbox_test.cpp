@@ -229,6 +229,8 @@ TEST_F(InboxTest, MissingWriteGrantThinksButPostsNothing) {
   const auto ran = world.inbox();
   EXPECT_EQ(ran.ending.reason, "the answer was not posted: missing grant hub:write");
   EXPECT_EQ(world.lines->count("grant_denied"), 1u);
+  EXPECT_THAT(world.metrics.expose(),
+              HasSubstr("botburrow_grant_denied_total{grant=\"hub:write\"} 1"));
   EXPECT_THAT(world.comments_by("ada", post), IsEmpty());
 }
 

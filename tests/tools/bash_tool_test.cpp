@@ -84,6 +84,14 @@ TEST_F(BashToolTest, TheEnvironmentIsSmallAndFixed) {
             "NO_PROXY=127.0.0.1,localhost\nno_proxy=127.0.0.1,localhost\n");
 }
 
+TEST_F(BashToolTest, AProgramThatIsNotAllowedIsCountedAsADenial) {
+  allow({.allowed_commands = {"env"}});
+  EXPECT_THAT(bash("git status"), HasSubstr("capabilities.shell.allowed_commands"));
+  EXPECT_THAT(
+      world.metrics.expose(),
+      HasSubstr(R"(botburrow_grant_denied_total{grant="capabilities.shell.allowed_commands"} 1)"));
+}
+
 TEST_F(BashToolTest, WithoutASandboxItIsRefusedAndSaysWhy) {
   sandbox::SandboxWorld nowhere({.backend = sandbox::Backend::landlock});
   if (nowhere.run(nowhere.sandboxes.tier()).shell) GTEST_SKIP();

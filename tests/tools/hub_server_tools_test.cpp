@@ -28,15 +28,18 @@ class HubServerTools : public testing::Test {
         {.hub = *world.hub,
          .agent = AgentId("scribe"),
          .grants = held,
-         .writer = [this, held, limits] {
-           auto writer = std::make_shared<HubWriter>(
-               *world.hub, counted ? static_cast<queue::AgentState&>(state) : uncounted,
-               world.clock, HubWriter::Identity{.id = AgentId("scribe"), .name = "scribe"},
-               HubWriter::Rules{.limits = limits, .grants = held}, [] { return true; }, journal,
-               world.log);
-           writer->begin_work(WorkId(world.random.uuid4()));
-           return writer;
-         }});
+         .writer =
+             [this, held, limits] {
+               auto writer = std::make_shared<HubWriter>(
+                   *world.hub, counted ? static_cast<queue::AgentState&>(state) : uncounted,
+                   world.clock, HubWriter::Identity{.id = AgentId("scribe"), .name = "scribe"},
+                   HubWriter::Rules{.limits = limits, .grants = held}, [] { return true; }, journal,
+                   world.log, world.metrics);
+               writer->begin_work(WorkId(world.random.uuid4()));
+               return writer;
+             },
+         .log = world.log,
+         .metrics = world.metrics});
   }
   struct Said {
     json::value document;
@@ -52,8 +55,9 @@ class HubServerTools : public testing::Test {
   }
   std::vector<std::string> names() const {
     std::vector<std::string> out;
-    for (const auto& tool : tools)
-      out.push_back(tool.name);
+    for (const auto& tool : tools) {
+      if (tool.listed) out.push_back(tool.name);
+    }
     return out;
   }
 
@@ -73,6 +77,21 @@ TEST_F(HubServerTools, GrantsDecideWhatIsOffered) {
   EXPECT_THAT(names(), ElementsAre("hub_post"));
   offer({});
   EXPECT_THAT(names(), ElementsAre());
+}
+
+TEST_F(HubServerTools, ACallWithoutTheGrantIsToldWhichOneAndCounted) {
+  offer({"hub:read"});
+  const auto said = call("hub_post", {{"content", "words"}});
+  EXPECT_TRUE(said.is_error);
+  EXPECT_EQ(string_field(said.document, "error"),
+            "hub_post is not allowed: this agent does not hold the grant hub:write");
+  EXPECT_EQ(world.lines->count("grant_denied"), 1u);
+  EXPECT_THAT(world.metrics.expose(),
+              HasSubstr("botburrow_grant_denied_total{grant=\"hub:write\"} 1"));
+  offer({"hub:write"});
+  EXPECT_TRUE(call("hub_search", {{"query", "x"}}).is_error);
+  EXPECT_THAT(world.metrics.expose(),
+              HasSubstr("botburrow_grant_denied_total{grant=\"hub:read\"} 1"));
 }
 
 TEST_F(HubServerTools, PostsAndCommentsAreTheAgents) {

@@ -25,7 +25,7 @@ class HubToolsTest : public ::testing::Test {
         *world.hub, world.state, world.clock,
         HubWriter::Identity{.id = AgentId("ada"), .name = "ada", .fence = "1.5"},
         HubWriter::Rules{.limits = {.min_interval_seconds = 0}, .grants = held},
-        [] { return true; }, journal, world.log);
+        [] { return true; }, journal, world.log, world.metrics);
     writer->begin_work(WorkId("w-1"));
     box.emplace(world.log, world.metrics, GrantTable(held, false));
     box->offer(make_hub_tools(*world.hub, *writer, AgentId("ada")));

@@ -27,7 +27,7 @@ class HubWriterTest : public ::testing::Test {
     return HubWriter(
         *world.hub, world.state, world.clock,
         {.id = AgentId("ada"), .name = "ada", .fence = std::move(fence)}, std::move(rules),
-        [this] { return trusted; }, journal, world.log);
+        [this] { return trusted; }, journal, world.log, world.metrics);
   }
   /// The owner mentions ada in a post; the notification.
   hubapi::Notification mention(const std::string& text = "@ada what is a fence?") {
@@ -268,7 +268,7 @@ TEST_F(HubWriterTest, HubThatIsNotThereIsThrownAndGivesTheChargeBack) {
                             world.metrics);
   HubWriter w(
       nowhere, world.state, world.clock, {.id = AgentId("ada"), .name = "ada", .fence = "1.5"},
-      limits, [] { return true; }, journal, world.log);
+      limits, [] { return true; }, journal, world.log, world.metrics);
   w.begin_notification(notification);
   w.know_thread({.id = *notification.post_id});
   EXPECT_THROW(comment(w, *notification.post_id, "words"), Error);
@@ -316,7 +316,7 @@ TEST_F(HubWriterTest, TrustLostWhileWaitingForTheIntervalWritesNothing) {
   int asked = 0;
   HubWriter second(
       *world.hub, world.state, world.clock, {.id = AgentId("ada"), .name = "ada", .fence = "1.6"},
-      limits, [&] { return ++asked == 1; }, journal, world.log);
+      limits, [&] { return ++asked == 1; }, journal, world.log, world.metrics);
   second.begin_notification(notification);
   EXPECT_THROW(comment(second, *notification.post_id, "two"), Error);
   EXPECT_EQ(world.used_today("ada").comments, 1);
@@ -389,12 +389,17 @@ TEST_F(HubWriterTest, MissingGrantAndForbiddenPostsAreRefused) {
   reader.begin_notification(notification);
   EXPECT_EQ(comment(reader, *notification.post_id, "x").refusal->text, "missing grant hub:write");
   EXPECT_EQ(world.lines->count("grant_denied"), 1u);
+  EXPECT_THAT(world.metrics.expose(),
+              HasSubstr("botburrow_grant_denied_total{grant=\"hub:write\"} 1"));
 
   auto replies = rules();
   replies.can_create_posts = false;
   auto w = writer(replies);
   w.begin_notification(notification);
   EXPECT_THAT(post(w, "x").refusal->text, HasSubstr("behavior.can_create_posts"));
+  EXPECT_EQ(world.lines->count("grant_denied"), 2u);
+  EXPECT_THAT(world.metrics.expose(),
+              HasSubstr("botburrow_grant_denied_total{grant=\"behavior.can_create_posts\"} 1"));
   EXPECT_TRUE(comment(w, *notification.post_id, "x").done);
 }
 
@@ -430,7 +435,7 @@ TEST_F(HubWriterTest, RateLimitOfTheHubIsARefusalThatNamesTheWait) {
   HubWriter w(
       *limited.hub, limited.state, limited.clock,
       {.id = AgentId("ada"), .name = "ada", .fence = "1.5"}, rules(), [] { return true; }, journal,
-      limited.log);
+      limited.log, limited.metrics);
   w.begin_work(WorkId("w-1"));
   ASSERT_TRUE(limited.run(w.post({.content = "one"}, Deadline::in(10s))).done);
   const auto refused = limited.run(w.post({.content = "two"}, Deadline::in(10s)));
@@ -553,7 +558,7 @@ TEST_F(HubWriterTest, EffectThatNeverLeftIsMadeAnewAndChargedAnew) {
                             world.metrics);
   HubWriter first(
       nowhere, world.state, world.clock, {.id = AgentId("ada"), .name = "ada", .fence = "1.5"},
-      rules(), [] { return true; }, journal, world.log);
+      rules(), [] { return true; }, journal, world.log, world.metrics);
   first.begin_notification(notification);
   first.know_thread({.id = *notification.post_id});
   EXPECT_THROW(comment(first, *notification.post_id, "words"), Error);

@@ -88,6 +88,20 @@ TEST(GrantTable, ToolsOfServersJoin) {
   EXPECT_TRUE(table.knows("mcp_github_push"));
 }
 
+TEST(GrantTable, ToolsOfAServerThatDidNotStartLackWhatItLacked) {
+  GrantTable table(definitions::GrantSet({"hub:read"}), true);
+  table.add_server("mcp_github_", "github:read");
+  table.add_server("mcp_mine_", "MCP_COMMAND_ALLOW");
+  EXPECT_EQ(table.missing("mcp_github_list"), "github:read");
+  EXPECT_EQ(table.missing("mcp_git"), std::nullopt);
+  EXPECT_EQ(refusal_text("mcp_mine_x", *table.missing("mcp_mine_x")),
+            "mcp_mine_x is not allowed: the operator's MCP_COMMAND_ALLOW does not name it");
+  // Any name may be called: it is none that a metric should carry.
+  EXPECT_FALSE(table.knows("mcp_github_list"));
+  table.add("mcp_own_write", "own:write");
+  EXPECT_THAT(table.withheld(), testing::ElementsAre("hub_post", "mcp_own_write"));
+}
+
 TEST(TextEdit, ReplacesTheFirstOrAll) {
   EXPECT_EQ(apply({.old_text = "a", .new_text = "b"}, "aXa", 100), "bXa");
   EXPECT_EQ(apply({.old_text = "a", .new_text = "b", .all = true}, "aXa", 100), "bXb");
@@ -144,7 +158,7 @@ TEST(CommandLine, RefusesWhatOnlyAShellUnderstands) {
 std::string refusal_of(const definitions::Shell& shell, std::string_view command) {
   const auto plan = plan_command(shell, command);
   EXPECT_FALSE(plan) << command;
-  return plan ? "" : plan.error();
+  return plan ? "" : plan.error().text;
 }
 
 TEST(BashRules, WithoutAListOnlyTheHarmlessRun) {

@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/stop.hpp"
+#include "tests/support/log_lines.hpp"
 #include "tests/support/run_task.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -48,7 +49,7 @@ class ToolServerTest : public testing::Test {
   ToolServerTest() {
     box.add(std::make_unique<SlowTool>(go, events));
     made.emplace(ioc.get_executor(), box,
-                 ToolServer::Options{.version = "1", .deadline = Deadline::in(20s)}, Log::none());
+                 ToolServer::Options{.version = "1", .deadline = Deadline::in(20s)}, log);
   }
 
   static net::ServerRequest message(std::string method, json::object params = {}) {
@@ -69,10 +70,12 @@ class ToolServerTest : public testing::Test {
   }
 
   boost::asio::io_context ioc;
+  std::shared_ptr<test::LogLines> lines = std::make_shared<test::LogLines>();
+  Log log{lines, {.level = LogLevel::debug}};
   Metrics metrics;
   StopSource go{ioc.get_executor()};
   std::vector<std::string> events, answers;
-  Toolbox box{Log::none(), metrics};
+  Toolbox box{log, metrics, GrantTable(definitions::GrantSet({"hub:read"}), false)};
   std::optional<ToolServer> made;
 };
 
@@ -85,6 +88,24 @@ TEST_F(ToolServerTest, OffersTheToolsOfTheBox) {
               HasSubstr("\"protocolVersion\":\"2025-11-25\""));
   EXPECT_THAT(ask(message("tools/list")).body, HasSubstr("\"name\":\"slow\""));
   EXPECT_EQ(ask({.method = "GET"}).status, 405);
+}
+
+TEST_F(ToolServerTest, ACallWithoutTheGrantIsToldWhichOneAndCounted) {
+  const auto answer =
+      ask(message("tools/call", {{"name", "hub_post"}, {"arguments", json::object()}})).body;
+  EXPECT_THAT(answer, HasSubstr("hub_post is not allowed: this agent does not hold the grant "
+                                "hub:write"));
+  EXPECT_THAT(answer, HasSubstr("\"isError\":true"));
+  EXPECT_THAT(ask(message("tools/list")).body, testing::Not(HasSubstr("hub_post")));
+  EXPECT_EQ(lines->count("grant_denied"), 1u);
+  EXPECT_THAT(metrics.expose(), HasSubstr("botburrow_grant_denied_total{grant=\"hub:write\"} 1"));
+  EXPECT_THAT(ask(message("tools/call", {{"name", "nothing"}})).body, HasSubstr("Unknown tool"));
+}
+
+TEST_F(ToolServerTest, ACallIsLoggedOnce) {
+  go.stop();
+  ask(message("tools/call", {{"name", "slow"}, {"arguments", json::object()}}));
+  EXPECT_EQ(lines->count("tool_call"), 1u);
 }
 
 TEST_F(ToolServerTest, CallsComeOneAtATime) {
