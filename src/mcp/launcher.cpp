@@ -20,4 +20,9 @@ Task<std::unique_ptr<net::Process>> PlainLauncher::launch(LaunchSpec spec) {
   co_return net::Process::spawn(executor_, std::move(options));
 }
 
+std::optional<std::string> PlainLauncher::find(const std::string& program) const {
+  const auto path = base_.find("PATH");
+  return net::find_program(program, path == base_.end() ? "" : path->second);
+}
+
 }  // namespace botburrow::mcp

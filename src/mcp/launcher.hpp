@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,9 @@ class Launcher {
   /// A process in a group of its own with pipes on stdin, stdout and stderr. Throws
   /// Error{not_found} where the program is not there, Error{io} for other failures; both name it.
   virtual Task<std::unique_ptr<net::Process>> launch(LaunchSpec spec) = 0;
+  /// The file that launch() would run for this first word of an argv; nothing where there is none.
+  /// Its path may stand in the place of that word. Touches the disk.
+  virtual std::optional<std::string> find(const std::string& program) const = 0;
 };
 
 /// Runs a server as a plain child with the environment of `base` and the one of the spec: what an
@@ -36,6 +40,7 @@ class PlainLauncher final : public Launcher {
   PlainLauncher(boost::asio::any_io_executor executor,
                 std::map<std::string, std::string> base_environment);
   Task<std::unique_ptr<net::Process>> launch(LaunchSpec spec) override;
+  std::optional<std::string> find(const std::string& program) const override;
 
  private:
   boost::asio::any_io_executor executor_;

@@ -4,7 +4,6 @@
 #include "base/error.hpp"
 #include "base/hash.hpp"
 #include "mcp/connect.hpp"
-#include "net/subprocess.hpp"
 
 #include <boost/asio/this_coro.hpp>
 #include <fmt/format.h>
@@ -18,8 +17,6 @@ namespace botburrow::tools {
 namespace asio = boost::asio;
 
 namespace {
-
-constexpr const char* kProgramPath = "/usr/local/bin:/usr/bin:/bin";
 
 /// Blocks.
 std::string file_hash(const std::string& path) {
@@ -134,18 +131,21 @@ mcp::HttpChannel::Options McpServer::web_options() const {
   return options;
 }
 
-Task<> McpServer::check_pin() {
+// The very file that is looked at is the one that runs, wherever a PATH leads a moment later.
+Task<> McpServer::check_pin(std::string& program) const {
   if (entry_.sha256.empty()) co_return;
-  const auto path = net::find_program(entry_.argv.front(), kProgramPath);
+  const auto path = ground_.launcher->find(program);
   if (!path) {
     throw Error(errc::not_found,
-                fmt::format("there is no program {} in {}", entry_.argv.front(), kProgramPath));
+                fmt::format("there is no program {} here; install it, or name its path", program));
   }
   const auto found = co_await services_.pool.run([path = *path] { return file_hash(path); });
-  if (found == entry_.sha256) co_return;
-  throw Error(
-      errc::mcp_unavailable,
-      fmt::format("{} is not the file that the registry pins: its sha256 is {}", *path, found));
+  if (found != entry_.sha256) {
+    throw Error(
+        errc::mcp_unavailable,
+        fmt::format("{} is not the file that the registry pins: its sha256 is {}", *path, found));
+  }
+  program = *path;
 }
 
 Task<std::unique_ptr<mcp::Client>> McpServer::connect(Deadline deadline) {
@@ -160,8 +160,8 @@ Task<std::unique_ptr<mcp::Client>> McpServer::connect(Deadline deadline) {
                 "processes of MCP servers are off here, because there is no sandbox for them; "
                 "give the server a url in MCP_SERVERS_FILE");
   }
-  co_await check_pin();
   auto spec = co_await launch_spec();
+  co_await check_pin(spec.argv.front());
   options.root = spec.workspace;
   co_return co_await mcp::connect_stdio(*ground_.launcher, std::move(spec),
                                         {.message_bytes_max = settings.message_bytes_max},

@@ -79,7 +79,7 @@ class McpServer {
   Task<std::unique_ptr<mcp::Client>> connect(Deadline deadline);
   Task<mcp::LaunchSpec> launch_spec();
   mcp::HttpChannel::Options web_options() const;
-  Task<> check_pin();
+  Task<> check_pin(std::string& program) const;
   Task<std::string> resolved(std::string text) const;
   Task<std::string> with_workspace(std::string word) const;
   Task<std::string> workspace() const;

@@ -9,6 +9,12 @@
 #include <vector>
 
 namespace botburrow::tools {
+
+std::optional<std::string> SandboxLauncher::find(const std::string& program) const {
+  const auto located = place_.locate(program);
+  return located ? std::optional(located->path) : std::nullopt;
+}
+
 Task<std::unique_ptr<net::Process>> SandboxLauncher::launch(mcp::LaunchSpec spec) {
   auto program = place_.locate(spec.argv.front());
   if (!program) {

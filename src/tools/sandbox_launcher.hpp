@@ -18,6 +18,7 @@ class SandboxLauncher final : public mcp::Launcher {
 
   /// Throws Error{io} too, where this runner has no sandbox for programs.
   Task<std::unique_ptr<net::Process>> launch(mcp::LaunchSpec spec) override;
+  std::optional<std::string> find(const std::string& program) const override;
 
  private:
   sandbox::Place& place_;

@@ -1,5 +1,6 @@
 // Tools of MCP servers as an agent's tools, on servers that behave as they are told.
 #include "base/error.hpp"
+#include "base/hash.hpp"
 #include "base/json.hpp"
 #include "tests/support/log_lines.hpp"
 #include "tests/support/program.hpp"
@@ -190,6 +191,9 @@ TEST_F(McpToolTest, AServerWithoutAGrantIsNotStarted) {
   start();
   EXPECT_THAT(offered(), ElementsAre());
   EXPECT_EQ(lines->count("missing_grants_for_mcp"), 1u);
+  EXPECT_THAT(metrics.expose(), HasSubstr(R"(botburrow_grant_denied_total{grant="fake:read"} 1)"));
+  EXPECT_THAT(call("mcp_fake_echo", "x").content, HasSubstr("does not hold the grant fake:read"));
+  EXPECT_EQ(lines->count("grant_denied", "mcp_fake_echo"), 1u);
   EXPECT_EQ(lines->count("mcp_server_started"), 0u);
 }
 
@@ -260,11 +264,29 @@ TEST_F(McpToolTest, AProgramThatIsNotThePinnedOneIsNotStarted) {
   EXPECT_EQ(lines->count("mcp_server_start_failed", "is not the file that the registry pins"), 1u);
 }
 
+TEST_F(McpToolTest, APinIsOfTheProgramThatRuns) {
+  const test::ScratchFolder folder;
+  const auto linked = folder.file("fake-server");
+  std::filesystem::create_symlink(BOTBURROW_FAKE_MCP, linked);
+  launcher = mcp::PlainLauncher(ioc.get_executor(), {{"PATH", folder.path().string()}});
+  add("fake", "good");
+  auto entry = *registry.find("fake");
+  entry.argv.front() = "fake-server";
+  std::ifstream file(linked, std::ios::binary);
+  entry.sha256 = sha256_hex(std::string(std::istreambuf_iterator<char>(file), {}));
+  registry.set(entry);
+  start();
+  EXPECT_EQ(call("mcp_fake_echo", "hello").content, "echo: hello") << lines->all();
+}
+
 TEST_F(McpToolTest, AnAgentsOwnServerNeedsTheOperatorsWord) {
   servers.push_back({.name = "mine", .command = BOTBURROW_FAKE_MCP, .args = {"good"}});
   grants = {"mine:write"};
   start();
   EXPECT_EQ(lines->count("custom_mcp_config_not_supported", "MCP_COMMAND_ALLOW"), 1u);
+  EXPECT_THAT(metrics.expose(),
+              HasSubstr(R"(botburrow_grant_denied_total{grant="MCP_COMMAND_ALLOW"} 1)"));
+  EXPECT_THAT(call("mcp_mine_echo", "x").content, HasSubstr("MCP_COMMAND_ALLOW does not name it"));
   stop();
 
   settings.own.commands_allowed = {BOTBURROW_FAKE_MCP};
