@@ -190,7 +190,10 @@ Rows definition_rows() {
       {.name = "STRICT_AGENT_CONFIG", .type = boolean, .services = C | R, .default_value = "false",
        .help = "A definition with unknown keys is refused instead of warned about."},
       {.name = "AGENT_KEY_ENV_ALLOW", .type = list, .services = C | R,
-       .help = "Further variables that brain.api_key_env may name."},
+       .help = "Further variables that brain.api_key_env may name, for any host."},
+      {.name = "MODEL_HOSTS_ALLOW", .type = list, .services = R,
+       .help = "Hosts beside the vendors' own, those of these settings and those of this network "
+               "that vendors' keys may be sent to: names, *.example.org, or * for any."},
       {.name = "MCP_COMMAND_ALLOW", .type = list, .services = R,
        .help = "Commands of MCP servers and custom executors that definitions may start."},
       {.name = "FORGEJO_USER", .services = C | R | G, .help = "User for Forgejo over HTTPS.",

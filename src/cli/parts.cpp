@@ -3,6 +3,7 @@
 #include "base/deadline.hpp"
 #include "base/error.hpp"
 #include "base/version.hpp"
+#include "llm/key_hosts.hpp"
 
 #include <fmt/format.h>
 
@@ -67,6 +68,12 @@ llm::ProviderSettings provider_settings(const Environment& environment, const Se
   out.default_api_base = settings.text("DEFAULT_API_BASE");
   out.default_api_style = settings.text("DEFAULT_API_STYLE");
   out.agent_key_env_allow = allowed;
+  out.model_hosts_allow = settings.list("MODEL_HOSTS_ALLOW");
+  for (const auto& entry : out.model_hosts_allow) {
+    if (const auto fault = llm::model_host_fault(entry))
+      throw Error(errc::bad_settings,
+                  fmt::format("config error: MODEL_HOSTS_ALLOW: \"{}\" {}", entry, *fault));
+  }
   out.timeout = settings.seconds("LLM_TIMEOUT");
   out.max_retries = static_cast<int>(settings.integer("LLM_MAX_RETRIES"));
   return out;

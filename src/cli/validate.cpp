@@ -3,6 +3,7 @@
 #include "base/settings.hpp"
 #include "cli/commands.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/parts.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -18,11 +19,27 @@ struct ValidateFlags {
   bool as_json = false;
 };
 
+// What a runner with these settings would say when it joins key and URL.
+std::optional<definitions::KeyFault> key_fault(const definitions::Brain& brain,
+                                               const llm::ProviderSettings& settings) {
+  const auto refusal = llm::find_key_refusal({.provider = brain.provider,
+                                              .model = brain.model,
+                                              .api_base = brain.api_base,
+                                              .api_key_env = brain.api_key_env},
+                                             settings);
+  if (!refusal) return std::nullopt;
+  const auto field = refusal->field.substr(refusal->field.find('.') + 1);
+  return definitions::KeyFault{
+      .field = field, .message = refusal->message, .fix = refusal->fix, .certain = refusal->named};
+}
+
 int run_validate(const Context& context, ValidateFlags flags) {
-  // An allow-list of the operator changes what is right; no other setting matters here.
+  // Lists of the operator change what is right; no other setting matters here.
   const Settings settings = Settings::read(sources_of(context.environment, {}, ""), "");
   for (std::string& name : settings.list("AGENT_KEY_ENV_ALLOW"))
     flags.options.parse.api_key_env_allow.insert(std::move(name));
+  flags.options.parse.key_fault = [providers = provider_settings(context.environment, settings)](
+                                      const auto& brain) { return key_fault(brain, providers); };
   flags.options.parse.strict = settings.boolean("STRICT_AGENT_CONFIG");
   const auto report = definitions::validate(flags.paths, flags.options);
   const auto floor =

@@ -4,6 +4,7 @@
 #include "definitions/nearest.hpp"
 #include "definitions/problem.hpp"
 
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -15,6 +16,14 @@ namespace botburrow::definitions {
 inline constexpr std::size_t kConfigBytesMax = 256 * 1024;
 inline constexpr std::size_t kPromptBytesMax = 256 * 1024;
 
+/// A key that may not go where a definition would have it sent.
+struct KeyFault {
+  std::string field;  ///< `api_base` or `api_key_env`, of the section `brain`
+  std::string message, fix;
+  /// False: only if the provider's own variable is set where the agent runs.
+  bool certain = false;
+};
+
 /// What settings say about definitions. Field comments name the settings.
 struct ParseOptions {
   bool strict = false;  ///< STRICT_AGENT_CONFIG: an unknown key is an error
@@ -25,6 +34,8 @@ struct ParseOptions {
       default_brain;  ///< DEFAULT_MODEL, DEFAULT_TEMPERATURE, DEFAULT_MAX_TOKENS, DEFAULT_API_BASE
   /// AGENT_KEY_ENV_ALLOW: variables that `brain.api_key_env` may name beside the providers' own.
   std::set<std::string> api_key_env_allow;
+  /// Judges where a brain's key goes; empty: not judged here.
+  std::function<std::optional<KeyFault>(const Brain&)> key_fault;
   /// Names in the operator's MCP_SERVERS_FILE, beside the built-in ones.
   std::set<std::string> mcp_servers_known;
 };

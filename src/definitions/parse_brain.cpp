@@ -55,6 +55,7 @@ class BrainReader : SectionReader {
             "remove it (and replace that key), and name its variable in brain.api_key_env");
       }
     }
+    key_fault(brain);
     finish(brain);
   }
 
@@ -80,6 +81,17 @@ class BrainReader : SectionReader {
   }
 
  private:
+  void key_fault(Section& brain) {
+    if (!options_.key_fault) return;
+    const auto fault = options_.key_fault(out_.brain);
+    if (!fault) return;
+    const auto* node = brain.get(fault->field);
+    const YamlNode none;
+    problems_.add_at(node == nullptr ? none : *node,
+                     fault->certain ? Severity::error : Severity::warning, "not_allowed",
+                     brain.path_of(fault->field), fault->message, fault->fix);
+  }
+
   void api_base(Section& brain) {
     const auto url = brain.text("api_base");
     if (!url) return;
@@ -103,11 +115,6 @@ class BrainReader : SectionReader {
       return;
     }
     out_.brain.api_base = *url;
-    if (out_.type != ExecutorType::native && out_.type != ExecutorType::custom) {
-      brain.problem("api_base", Severity::warning, "ignored",
-                    fmt::format("has no effect for agents of type {}", out_.type_name),
-                    "remove it, or write type: native");
-    }
   }
 
   void api_key_env(Section& brain) {

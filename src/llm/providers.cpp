@@ -2,6 +2,7 @@
 #include "llm/providers.hpp"
 
 #include "base/error.hpp"
+#include "llm/key_hosts.hpp"
 #include "net/http_client.hpp"
 
 #include <fmt/format.h>
@@ -103,6 +104,44 @@ void check_key_name(const std::string& name, const ProviderSettings& settings) {
                           name));
 }
 
+// What the operator's settings name is the operator's word.
+KeyHosts hosts_of(const ProviderSettings& settings) {
+  KeyHosts hosts{.own = {}, .allow = settings.model_hosts_allow};
+  std::vector<std::string> urls{settings.anthropic_base_url, settings.openai_base_url,
+                                settings.default_api_base};
+  try {
+    urls.push_back(ollama_url(settings.ollama_host));
+  } catch (const Error&) {
+    // Said to those that need it.
+  }
+  for (const auto& url : urls) {
+    if (auto host = host_of(url); !host.empty()) hosts.own.push_back(std::move(host));
+  }
+  return hosts;
+}
+
+std::optional<KeyRefusal> refusal_of(const Brain& brain, const ProviderConfig& config,
+                                     const ProviderSettings& settings) {
+  const auto& allowed = settings.agent_key_env_allow;
+  // Naming it there is the operator's word that agents may use it as they like.
+  if (config.key_name.empty() || std::ranges::find(allowed, config.key_name) != allowed.end())
+    return std::nullopt;
+  if (vendor_key_may_go(config.key_name, config.api_base, hosts_of(settings))) return std::nullopt;
+  const bool named = brain.api_key_env && !brain.api_key_env->empty();
+  const bool own_base = brain.api_base && !brain.api_base->empty();
+  const auto host = host_of(config.api_base);
+  return KeyRefusal{
+      .field = own_base ? "brain.api_base" : "brain.api_key_env",
+      .message = fmt::format("\"{}\" would have {} sent to {}, which is neither its vendor's own "
+                             "host over https nor one of the operator's",
+                             own_base ? *brain.api_base : config.key_name, config.key_name, host),
+      .fix = fmt::format("name a key of that host's own in brain.api_key_env, or let the operator "
+                         "add {} to MODEL_HOSTS_ALLOW, or {} to AGENT_KEY_ENV_ALLOW, which lets "
+                         "agents send it anywhere",
+                         host, config.key_name),
+      .named = named};
+}
+
 Secret key_value(const ProviderSettings& settings, std::string_view name) {
   return settings.key && !name.empty() ? settings.key(name) : Secret();
 }
@@ -151,7 +190,9 @@ std::string ollama_url(std::string_view host) {
   return url;
 }
 
-ProviderChoice choose_provider(const Brain& brain, const ProviderSettings& settings) {
+namespace {
+
+ProviderChoice chosen(const Brain& brain, const ProviderSettings& settings) {
   ProviderChoice choice{.config = common(brain, settings)};
   auto& config = choice.config;
   const bool key_named = brain.api_key_env && !brain.api_key_env->empty();
@@ -172,6 +213,26 @@ ProviderChoice choose_provider(const Brain& brain, const ProviderSettings& setti
   // A proxy may hold the key itself; a vendor never does.
   choice.key_missing = config.key.empty() && (base.of_vendor || key_named);
   return choice;
+}
+
+}  // namespace
+
+ProviderChoice choose_provider(const Brain& brain, const ProviderSettings& settings) {
+  auto choice = chosen(brain, settings);
+  if (choice.config.key.empty()) return choice;
+  if (const auto refusal = refusal_of(brain, choice.config, settings)) {
+    throw Error(errc::definition_invalid,
+                fmt::format("{}: {}; {}", refusal->field, refusal->message, refusal->fix));
+  }
+  return choice;
+}
+
+std::optional<KeyRefusal> find_key_refusal(const Brain& brain, const ProviderSettings& settings) {
+  try {
+    return refusal_of(brain, chosen(brain, settings).config, settings);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
 }
 
 bool needs_ollama_probe(const Brain& brain, const ProviderSettings& settings) {

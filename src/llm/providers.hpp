@@ -65,6 +65,7 @@ struct ProviderSettings {
   std::string default_api_base;                        ///< DEFAULT_API_BASE
   std::string default_api_style;                       ///< DEFAULT_API_STYLE: `anthropic` or empty
   std::vector<std::string> agent_key_env_allow;        ///< AGENT_KEY_ENV_ALLOW
+  std::vector<std::string> model_hosts_allow;          ///< MODEL_HOSTS_ALLOW
   std::chrono::milliseconds timeout{120'000};          ///< LLM_TIMEOUT
   int max_retries = 2;                                 ///< LLM_MAX_RETRIES
 };
@@ -76,9 +77,23 @@ struct ProviderChoice {
 };
 
 /// The rule without the fall-backs of mode `auto`. Throws Error{definition_invalid} for a provider
-/// that needs an api_base, an unusable URL, or an `api_key_env` that is not on the allow-list (keys
-/// of providers and AGENT_KEY_ENV_ALLOW).
+/// that needs an api_base, an unusable URL, an `api_key_env` that is not on the allow-list (keys of
+/// providers and AGENT_KEY_ENV_ALLOW), or a key that may not go to that URL. Here key and URL meet,
+/// for models that we call and for those that programs call through us.
 ProviderChoice choose_provider(const Brain& brain, const ProviderSettings& settings);
+
+/// A vendor's key that would go where it may not.
+struct KeyRefusal {
+  std::string field;    ///< `brain.api_base`, or the field that leads there
+  std::string message;  ///< names the value and the key's variable
+  std::string fix;
+  /// The definition names the variable. Else it is its provider's, which may be unset: then nothing
+  /// is sent, and nothing refused.
+  bool named = false;
+};
+/// By the definition and the operator's hosts alone, whether the variable is set or not. Nothing
+/// for what choose_provider() refuses for another reason.
+std::optional<KeyRefusal> find_key_refusal(const Brain& brain, const ProviderSettings& settings);
 
 /// The models a local Ollama offers; nothing where none answers.
 using OllamaModels = std::optional<std::vector<std::string>>;

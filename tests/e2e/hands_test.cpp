@@ -8,8 +8,6 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 namespace botburrow::e2e {
 namespace {
@@ -31,21 +29,6 @@ class Hands : public World {
     for (const auto& entry : fs::directory_iterator(workspaces(), none))
       names.push_back(entry.path().filename());
     return names;
-  }
-  /// Processes of this machine whose arguments hold the word, but this one.
-  static std::vector<std::string> processes_with(const std::string& word) {
-    std::vector<std::string> found;
-    std::error_code gone;
-    for (const auto& entry : fs::directory_iterator("/proc", gone)) {
-      const auto name = entry.path().filename().string();
-      if (name.find_first_not_of("0123456789") != std::string::npos ||
-          name == std::to_string(::getpid()))
-        continue;
-      std::ostringstream text;
-      text << std::ifstream(entry.path() / "cmdline").rdbuf();
-      if (text.str().find(word) != std::string::npos) found.push_back(name);
-    }
-    return found;
   }
   std::string answer_to(const std::string& text) {
     const auto id = post("@anna " + text);
@@ -88,12 +71,12 @@ TEST_F(Hands, AKilledRunnerLeavesNoProcessAndItsWorkspaceIsSwept) {
       R"(@anna use tool Bash {{"command": "(setsid bash -c 'exec -a {0} sleep 600' &); )"
       R"((trap '' TERM HUP; exec -a {0} sleep 600) & exec -a {0} sleep 600"}})",
       word));
-  eventually("the command runs", [&] { return processes_with(word).size() >= 3; });
+  eventually("the command runs", [&] { return processes_named(word).size() >= 3; });
   EXPECT_EQ(left_in_workspaces().size(), 1U);
 
   program.kill9();
 
-  eventually("nothing of it lives", [&] { return processes_with(word).empty(); }, 5s);
+  eventually("nothing of it lives", [&] { return processes_named(word).empty(); }, 5s);
   EXPECT_EQ(left_in_workspaces().size(), 1U);
   auto& again = up({"--llm", "offline"});
   await_event(again, "workspaces_swept");

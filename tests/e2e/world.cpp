@@ -7,9 +7,12 @@
 #include <fmt/format.h>
 
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
 #include <sstream>
 #include <stdexcept>
 
@@ -131,13 +134,13 @@ void World::define_agent(const std::string& name, const AgentText& text) {
                             "name: {}\n"
                             "type: {}\n"
                             "brain:\n  provider: anthropic\n  model: claude-sonnet-4-20250514\n"
-                            "  max_tokens: 512\n"
+                            "  max_tokens: 512\n{}"
                             "capabilities:\n  grants: [{}]\n{}"
                             "behavior:\n{}"
                             "  limits: {{min_interval_seconds: {}, max_daily_comments: 500, "
                             "max_responses_per_thread: 20}}\n",
-                            name, text.type, text.grants, text.capabilities, text.behavior,
-                            text.min_interval));
+                            name, text.type, text.brain, text.grants, text.capabilities,
+                            text.behavior, text.min_interval));
   folder_.write(where + "/system-prompt.md", fmt::format("You are {}.\n", name));
 }
 
@@ -292,6 +295,21 @@ std::vector<json::object> answers_of(const json::value& thread, const std::strin
   std::vector<json::object> found;
   for (const auto& comment : array_field(thread, "comments")) {
     if (text_of(comment.at("author"), "name") == author) found.push_back(comment.as_object());
+  }
+  return found;
+}
+
+std::vector<std::string> processes_named(const std::string& word) {
+  std::vector<std::string> found;
+  std::error_code gone;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", gone)) {
+    const auto name = entry.path().filename().string();
+    if (name.find_first_not_of("0123456789") != std::string::npos ||
+        name == std::to_string(::getpid()))
+      continue;
+    std::ostringstream text;
+    text << std::ifstream(entry.path() / "cmdline").rdbuf();
+    if (text.str().find(word) != std::string::npos) found.push_back(name);
   }
   return found;
 }

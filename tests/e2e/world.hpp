@@ -36,6 +36,7 @@ using Variables = std::map<std::string, std::string>;
 struct AgentText {
   std::string type = "native";
   std::string grants = "hub:read, hub:write";
+  std::string brain = "";         ///< further lines of `brain:`, two blanks deep
   std::string capabilities = "";  ///< further lines of `capabilities:`, two blanks deep
   std::string behavior = "";      ///< further lines of `behavior:`, two blanks deep
   int min_interval = 0;
@@ -120,6 +121,8 @@ class World : public ::testing::Test {
 std::string text_of(const json::value& object, std::string_view field);
 /// Comments of a thread by this author.
 std::vector<json::object> answers_of(const json::value& thread, const std::string& author);
+/// Processes of this machine whose arguments hold the word, but this one.
+std::vector<std::string> processes_named(const std::string& word);
 /// A port of 127.0.0.1 that is taken as long as this lives.
 class TakenPort {
  public:

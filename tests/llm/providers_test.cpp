@@ -58,8 +58,8 @@ TEST(Provider, EachHasItsProtocolBaseAndKey) {
            {brain("local", "m", "http://gpu:8080/v1/"), Api::openai, "http://gpu:8080/v1", ""},
            {brain("ollama", "m", "http://gpu:11434"), Api::ollama, "http://gpu:11434", ""},
            {brain("anthropic", "claude-x", "http://proxy"), Api::anthropic, "http://proxy", "ka"},
-           {brain("mistral", "m", "https://api.mistral.ai/v1", "OPENAI_API_KEY"), Api::openai,
-            "https://api.mistral.ai/v1", "ko"},
+           {brain("mistral", "m", "http://mistral.lan/v1", "OPENAI_API_KEY"), Api::openai,
+            "http://mistral.lan/v1", "ko"},
        }) {
     const auto config = resolve_provider(row.brain, settings(kAll), {});
     EXPECT_EQ(config.api, row.api) << row.brain.provider;
@@ -123,6 +123,64 @@ TEST(Provider, OnlyAllowedVariablesAreEverRead) {
   EXPECT_TRUE(asked.empty());
   given.agent_key_env_allow = {"MY_KEY"};
   EXPECT_EQ(resolve_provider(brain("openai", "m", {}, "MY_KEY"), given, {}).key.reveal(), "v");
+}
+
+TEST(Provider, AVendorsKeyStaysWithItsVendorAndTheOperator) {
+  const auto foreign = brain("openai", "m", "https://llm.example.org/v1");
+  EXPECT_EQ(refusal(foreign, settings(kAll)),
+            "brain.api_base: \"https://llm.example.org/v1\" would have OPENAI_API_KEY sent to "
+            "llm.example.org, which is neither its vendor's own host over https nor one of the "
+            "operator's; name a key of that host's own in brain.api_key_env, or let the operator "
+            "add llm.example.org to MODEL_HOSTS_ALLOW, or OPENAI_API_KEY to AGENT_KEY_ENV_ALLOW, "
+            "which lets agents send it anywhere");
+  auto automatic = settings(kAll);
+  automatic.mode = LlmMode::automatic;
+  EXPECT_THAT(refusal(foreign, automatic), HasSubstr("MODEL_HOSTS_ALLOW"));
+  // Nothing is sent, so nothing is refused.
+  EXPECT_EQ(refusal(foreign, settings()), "accepted");
+  EXPECT_EQ(refusal(brain("groq", "m", "https://llm.example.org/v1"), settings(kAll)), "accepted");
+  // Another vendor's key, by its own provider's address.
+  EXPECT_THAT(refusal(brain("anthropic", "claude-x", {}, "OPENAI_API_KEY"), settings(kAll)),
+              HasSubstr("brain.api_key_env: \"OPENAI_API_KEY\" would have OPENAI_API_KEY sent to "
+                        "api.anthropic.com"));
+  EXPECT_THAT(
+      refusal(brain("ollama", "m", "https://llm.example.org", "OPENAI_API_KEY"), settings(kAll)),
+      HasSubstr("would have OPENAI_API_KEY sent"));
+}
+
+TEST(Provider, TheOperatorMayLetKeysGo) {
+  const auto foreign = brain("openai", "m", "https://llm.example.org/v1");
+  auto given = settings(kAll);
+  given.model_hosts_allow = {"*.example.org"};
+  EXPECT_EQ(refusal(foreign, given), "accepted");
+  given = settings(kAll);
+  given.agent_key_env_allow = {"OPENAI_API_KEY"};
+  EXPECT_EQ(refusal(foreign, given), "accepted");
+  given.agent_key_env_allow = {"GROUP_KEY"};
+  EXPECT_THAT(refusal(foreign, given), HasSubstr("OPENAI_API_KEY"));
+  EXPECT_EQ(refusal(brain("openai", "m", "http://198.51.100.7/v1", "GROUP_KEY"), given),
+            "openai: no key; set GROUP_KEY");
+  // Hosts of the settings, whichever vendor they are for.
+  for (auto base : {&ProviderSettings::default_api_base, &ProviderSettings::openai_base_url,
+                    &ProviderSettings::anthropic_base_url, &ProviderSettings::ollama_host}) {
+    given = settings(kAll);
+    given.*base = "https://LLM.example.org:8443/other";
+    EXPECT_EQ(refusal(foreign, given), "accepted");
+  }
+}
+
+TEST(Provider, WhatAValidatorSaysNeedsNoKey) {
+  const auto named = find_key_refusal(
+      brain("openai", "m", "https://llm.example.org/v1", "OPENAI_API_KEY"), settings());
+  ASSERT_TRUE(named);
+  EXPECT_TRUE(named->named);
+  EXPECT_EQ(named->field, "brain.api_base");
+  const auto by_provider =
+      find_key_refusal(brain("openai", "m", "https://llm.example.org/v1"), settings());
+  ASSERT_TRUE(by_provider);
+  EXPECT_FALSE(by_provider->named);
+  EXPECT_FALSE(find_key_refusal(brain("openai"), settings()));
+  EXPECT_FALSE(find_key_refusal(brain("mistral"), settings()));
 }
 
 TEST(Provider, BadBasesAreRefusedByName) {
