@@ -1,10 +1,12 @@
 // Aider. Command and output as of aider 0.86; it is in neither apt nor npm, so its output is known
 // from its source and from recordings. It speaks no MCP: its answer is its text.
+#include "base/json.hpp"
 #include "executors/lines.hpp"
 #include "executors/plan.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -89,6 +91,15 @@ std::string trimmed(std::string_view text) {
   return std::string(text.substr(begin, text.find_last_not_of(" \t\n") - begin + 1));
 }
 
+std::string fault_in(std::string_view said) {
+  constexpr std::size_t kShownBytes = 300;
+  if (said.size() > kShownBytes) said.remove_prefix(said.size() - kShownBytes);
+  auto end = valid_utf8(said);
+  std::ranges::replace_if(end, [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
+  return fmt::format("it had no answer of its model{}{}",
+                     end.empty() ? "" : "; its output ends: ", end);
+}
+
 class Aider final : public Executor {
  public:
   std::string program(const definitions::AgentDefinition&) const override { return "aider"; }
@@ -118,6 +129,9 @@ class Aider final : public Executor {
     });
     report.text = trimmed(text);
     report.usage.estimated = report.turns == 0;
+    // It ends well whatever its model said, and its complaint would pass for an answer. After each
+    // exchange it counts tokens.
+    if (report.turns == 0) report.error = fault_in(report.text);
     return report;
   }
 };

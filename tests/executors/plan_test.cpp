@@ -205,6 +205,15 @@ TEST(Aider, SaysWhatItAnsweredAndWhatItCost) {
   EXPECT_DOUBLE_EQ(report.cost_usd.value_or(0), 0.02);
 }
 
+TEST(Aider, WithoutAnExchangeThereIsNoAnswer) {
+  const auto report = aider.read("Aider v0.86.1\nlitellm.AuthenticationError: no\n", "");
+  EXPECT_TRUE(report.usage.estimated);
+  EXPECT_EQ(report.error,
+            "it had no answer of its model; its output ends: litellm.AuthenticationError: no");
+  EXPECT_EQ(aider.read("", "").error, "it had no answer of its model");
+  EXPECT_EQ(aider.read(recording("aider-0.86.txt"), "").error, "");
+}
+
 TEST(Custom, FillsItsArgumentsOnce) {
   auto asked = job();
   asked.prompt = "see ${MODEL}";
