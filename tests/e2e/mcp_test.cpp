@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <unistd.h>
+
 #include <filesystem>
 #include <fstream>
 
@@ -31,12 +33,12 @@ class McpOnce : public ServicesWorld {
   void has_server(const std::string& name) {
     define_agent("anna", {.grants = fmt::format("hub:read, hub:write, {0}:use, {0}:write", name),
                           .capabilities = fmt::format("  mcp_servers: [{}]\n", name)});
-    register_agent("anna");
+    if (!std::exchange(registered_, true)) register_agent("anna");
   }
   void fake_server(const std::string& way, const std::string& more = "") {
     const auto file = folder_.file("servers.yaml");
-    std::ofstream(file) << fmt::format("servers:\n  fake:\n    command: {}\n    args: [{}]\n{}",
-                                       BOTBURROW_FAKE_MCP, way, more);
+    std::ofstream(file) << fmt::format("servers:\n  fake:\n    command: {}\n    args: [{}, {}]\n{}",
+                                       BOTBURROW_FAKE_MCP, way, word_, more);
     set("MCP_SERVERS_FILE", file);
     has_server("fake");
   }
@@ -49,9 +51,15 @@ class McpOnce : public ServicesWorld {
     EXPECT_THAT(answers, SizeIs(1));
     const auto root = folder_.file("workspaces");
     EXPECT_TRUE(!std::filesystem::exists(root) || std::filesystem::is_empty(root));
+    EXPECT_THAT(processes_named(word_), IsEmpty());
     return answers.empty() ? "" : text_of(answers.front(), "content");
   }
   Ran ran;
+
+ private:
+  bool registered_ = false;
+  /// Among the arguments of this test's servers, to tell them from others'.
+  std::string word_ = fmt::format("bb-mcp-{}", ::getpid());
 };
 
 TEST_F(McpOnce, AnAgentUsesTheServerOfThisProgram) {
@@ -82,6 +90,12 @@ TEST_F(McpOnce, OneThatFloodsCostsItsCall) {
   EXPECT_THAT(asked(R"(use tool mcp_fake_echo {"text": "x"})"), HasSubstr("floods"));
 }
 
+TEST_F(McpOnce, OneThatFloodsBeforeItSpeaksIsMissed) {
+  fake_server("floods-at-start");
+  asked(R"(use tool mcp_fake_echo {"text": "x"})");
+  EXPECT_THAT(ran.err, HasSubstr("mcp_server_start_failed"));
+}
+
 TEST_F(McpOnce, OneThatDiesInACallCostsItsCall) {
   fake_server("dies-in-call");
   EXPECT_THAT(asked(R"(use tool mcp_fake_echo {"text": "x"})"), HasSubstr("not known"));
@@ -100,6 +114,18 @@ TEST_F(McpOnce, OneThatChangesItsToolsIsWithheld) {
   EXPECT_THAT(ran.err, HasSubstr("botburrow mcp approve fake"));
   EXPECT_THAT(run({"mcp", "approve"}).out, HasSubstr("fake"));
   EXPECT_EQ(run({"mcp", "approve", "fake"}).code, 0);
+}
+
+// The next activation meets other tools than the one before.
+TEST_F(McpOnce, OneThatChangesItsToolsBetweenRunsIsWithheldUntilItIsApproved) {
+  const std::string wish = R"(use tool mcp_fake_echo {"text": "hello"})";
+  fake_server("good");
+  EXPECT_THAT(asked(wish), HasSubstr("echo: hello"));
+  fake_server("other");
+  EXPECT_THAT(asked(wish), Not(HasSubstr("echo: hello")));
+  EXPECT_THAT(ran.err, HasSubstr("mcp_server_quarantined"));
+  EXPECT_EQ(run({"mcp", "approve", "fake"}).code, 0);
+  EXPECT_THAT(asked(wish), HasSubstr("echo: hello"));
 }
 
 TEST_F(McpOnce, OneWhoseCommandNobodyAllowedDoesNotRun) {

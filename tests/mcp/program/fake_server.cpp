@@ -64,6 +64,7 @@ class Server {
       for (int i = 0; i < 20'000; ++i)
         std::fprintf(stderr, "complaint %d of a server that has much to complain of\n", i);
     }
+    if (way_ == "floods-at-start") flood();
     if (way_ == "prints") say("This is a banner that does not belong here.");
     for (std::string line; std::getline(std::cin, line);) {
       const auto message = botburrow::try_parse_json(line);
@@ -75,6 +76,10 @@ class Server {
   }
 
  private:
+  static void flood() {
+    for (;;)
+      notify("notifications/message", {{"data", std::string(1000, 'x')}});
+  }
   bool modern() const { return way_ == "modern" || way_ == "modern-only" || way_ == "later"; }
 
   /// False ends the program.
@@ -162,7 +167,9 @@ class Server {
           {"properties", {{"text", {{"description", "pl\u200bain\U000E0041"}}}}}};
       page["tools"] = array{hidden};
     } else if (cursor.empty()) {
-      page["tools"] = array{tool("echo", "says what it is told"), tool("slow")};
+      page["tools"] =
+          array{tool("echo", way_ == "other" ? "says it otherwise" : "says what it is told"),
+                tool("slow")};
       page["nextCursor"] = "page 2";
     } else {
       auto shaped = tool("shaped");
@@ -194,10 +201,7 @@ class Server {
       std::fprintf(stderr, "segmentation of my faults\n");
       return false;
     }
-    if (way_ == "floods") {
-      for (;;)
-        notify("notifications/message", {{"data", std::string(1000, 'x')}});
-    }
+    if (way_ == "floods") flood();
     if (way_ == "wrong-id") {
       answer(value(9999), text_result("not yours"));
       answer(value("seven"), text_result("nor yours"));
