@@ -141,8 +141,6 @@ Task<> ModelRelay::run(net::HttpClient& http, net::HttpRequest request) {
   });
   // A reader that has gone makes the writing fail, and that ends the question.
   co_await with_cleanup(write_all(), [&asking] { return asking.stop(); });
-  boost::system::error_code ignored;
-  to_.shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
 }
 
 }  // namespace botburrow::sandbox

@@ -30,6 +30,9 @@ constexpr auto kConnectTime = 10s;
 /// Neither side has said anything for this long.
 constexpr auto kIdleTime = 180s;
 constexpr auto kWriteTime = 60s;
+/// How long, and how much, what a program sends behind its request is taken and dropped.
+constexpr auto kFarewellTime = 2s;
+constexpr std::size_t kFarewellBytesMax = 1u << 20;
 constexpr std::size_t kPiece = 32 * 1024;
 constexpr const char* kNoBody =
     "the body is too long, or ends early, or this sandbox has too many requests under way";
@@ -81,14 +84,12 @@ Task<std::optional<ProxyHead>> ProxyConnection::read_head() {
 
 Task<> ProxyConnection::answer(int status, std::string text) {
   const auto bytes = proxy_answer(status, text);
-  boost::system::error_code ignored;
   co_await with_deadline(
       "the answer", Deadline::in(kWriteTime), [](Socket& socket, const std::string& all) -> Task<> {
         boost::system::error_code failure;
         co_await asio::async_write(socket, asio::buffer(all),
                                    asio::redirect_error(asio::use_awaitable, failure));
       }(socket_, bytes));
-  socket_.shutdown(Socket::shutdown_both, ignored);
 }
 
 Task<> ProxyConnection::deny(const HostPort& target, std::string reason) {
@@ -108,6 +109,27 @@ void ProxyConnection::log_denied(const HostPort& target, const std::string& reas
 }
 
 Task<> ProxyConnection::serve() {
+  co_await serve_request();
+  co_await see_off();
+}
+
+// A socket that is closed with unread bytes in it is reset, and takes from the program what it has
+// not read yet of its answer.
+Task<> ProxyConnection::see_off() {
+  boost::system::error_code ignored;
+  socket_.shutdown(Socket::shutdown_send, ignored);
+  const auto deadline = Deadline::in(kFarewellTime);
+  try {
+    for (std::size_t dropped = 0; dropped < kFarewellBytesMax; dropped += read_.size()) {
+      read_.clear();
+      if (!co_await with_deadline("the end of the connection", deadline, read_more())) co_return;
+    }
+  } catch (const Error&) {
+    // It had its time.
+  }
+}
+
+Task<> ProxyConnection::serve_request() {
   const auto head = co_await read_head();
   if (!head) co_return;
   switch (head->kind) {
@@ -329,8 +351,6 @@ Task<> ProxyConnection::write_local(const LocalAnswer& given) {
       given.status, given.content_type, given.body.size());
   const std::array<asio::const_buffer, 2> parts{asio::buffer(head), asio::buffer(given.body)};
   co_await asio::async_write(socket_, parts, asio::use_awaitable);
-  boost::system::error_code ignored;
-  socket_.shutdown(Socket::shutdown_both, ignored);
 }
 
 Task<> ProxyConnection::serve_model(const ModelRoute& route, std::string name, std::string rest,

@@ -42,6 +42,8 @@ class ProxyConnection {
   using Socket = boost::asio::ip::tcp::socket;
   using Endpoint = boost::asio::ip::tcp::endpoint;
 
+  Task<> serve_request();
+  Task<> see_off();
   Task<std::optional<ProxyHead>> read_head();
   Task<bool> read_more();
   Task<> answer(int status, std::string text);

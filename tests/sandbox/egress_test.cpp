@@ -9,6 +9,7 @@ namespace botburrow::sandbox {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -167,6 +168,19 @@ TEST_F(EgressTest, OneRequestAConnectionAndNothingBehindIt) {
       ours, fmt::format("exec 3<>/dev/tcp/127.0.0.1/3128; printf '{0}{0}' >&3; cat <&3", request));
   EXPECT_THAT(answers, HasSubstr("hello from the site"));
   EXPECT_EQ(seen.size(), 1U);
+}
+
+// Closed with bytes unread, a connection is reset, and the answer is lost with it.
+TEST_F(EgressTest, AnAnswerIsReadWholeWhateverWasSentBehindTheRequest) {
+  auto& ours = place({here()}, {here()});
+  const auto ask = [&](const std::string& host) {
+    return out_of(ours, fmt::format("exec 3<>/dev/tcp/127.0.0.1/3128; printf 'GET http://{}/hello "
+                                    "HTTP/1.1\\r\\n\\r\\n' >&3; head -c 500000 /dev/zero >&3; "
+                                    "cat <&3 && echo END",
+                                    host));
+  };
+  EXPECT_THAT(ask(here()), AllOf(HasSubstr("hello from the site"), EndsWith("END\n")));
+  EXPECT_THAT(ask("elsewhere.example"), AllOf(StartsWith("HTTP/1.1 403"), EndsWith("END\n")));
 }
 
 TEST_F(EgressTest, WhatIsNoRequestIsRefused) {
