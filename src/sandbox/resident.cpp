@@ -1,13 +1,9 @@
 #include "sandbox/resident.hpp"
 
-#include <algorithm>
-#include <filesystem>
 #include <utility>
 
 namespace botburrow::sandbox {
 namespace {
-
-namespace fs = std::filesystem;
 
 class Resident final : public net::Process {
  public:
@@ -30,42 +26,11 @@ class Resident final : public net::Process {
   std::unique_ptr<SandboxedProcess> process_;  // last: it speaks to its sandbox in the end
 };
 
-bool is_of_the_system(const fs::path& path) {
-  const auto& text = path.native();
-  return std::ranges::any_of(
-      std::initializer_list<std::string_view>{"/usr/", "/bin/", "/sbin/", "/lib/", "/lib64/"},
-      [&](std::string_view folder) { return text.starts_with(folder); });
-}
-
-/// Packages of Node need what lies beside them.
-fs::path folder_of(const fs::path& program) {
-  fs::path above;
-  for (const auto& part : program) {
-    if (part == "node_modules") return above;
-    above /= part;
-  }
-  return program.parent_path();
-}
-
 }  // namespace
 
 std::unique_ptr<net::Process> make_resident(std::shared_ptr<Sandbox> sandbox,
                                             std::unique_ptr<SandboxedProcess> process) {
   return std::make_unique<Resident>(std::move(sandbox), std::move(process));
-}
-
-std::vector<std::string> folders_of_program(const std::string& absolute_path) {
-  std::vector<std::string> folders;
-  std::error_code error;
-  const auto target = fs::canonical(absolute_path, error);
-  if (error) return folders;
-  for (const auto& path : {fs::path(absolute_path).lexically_normal(), target}) {
-    const auto folder = folder_of(path);
-    if (is_of_the_system(path) || folder == folder.root_path()) continue;
-    if (std::ranges::find(folders, folder.native()) == folders.end())
-      folders.push_back(folder.native());
-  }
-  return folders;
 }
 
 }  // namespace botburrow::sandbox

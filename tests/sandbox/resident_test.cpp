@@ -11,7 +11,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 
 class ResidentTest : public ::testing::Test {
  protected:
@@ -137,26 +136,20 @@ TEST_F(ResidentTest, ItsFoldersAreShownReadOnly) {
     std::filesystem::permissions(path, std::filesystem::perms(0755));
   const auto program = (elsewhere.path() / "bin/server").string();
 
-  const auto folders = folders_of_program(program);
+  const auto located = locate_program(program, "/usr/bin:/bin", {});
 
-  EXPECT_THAT(folders, ElementsAre((elsewhere.path() / "bin").string(),
-                                   (elsewhere.path() / "opt").string()));
+  ASSERT_TRUE(located);
+  EXPECT_THAT(located->read_only, ElementsAre(std::filesystem::canonical(modules).string()));
   world.run([&]() -> Task<> {
     const auto process = co_await world.place.start_program(
-        {.read_only = folders},
+        {.read_only = located->read_only},
         [&](const Sandbox&) {
-          return Command{.argv = {program}, .environment = {"PATH=/usr/bin:/bin"}};
+          return Command{.argv = {located->path}, .environment = {"PATH=/usr/bin:/bin"}};
         },
         Deadline::in(20s));
     EXPECT_EQ((co_await process->wait()).code, 1);
     EXPECT_EQ(co_await process->read_stdout(100), "beside\n");
   }());
-}
-
-TEST(FoldersOfProgram, AreNotNeededForTheSystemsOwn) {
-  EXPECT_THAT(folders_of_program("/usr/bin/env"), IsEmpty());
-  EXPECT_THAT(folders_of_program("/bin/sh"), IsEmpty());
-  EXPECT_THAT(folders_of_program("/no/such/program"), IsEmpty());
 }
 
 }  // namespace
