@@ -41,6 +41,8 @@ Cut cut_of(wire::Cut cut) {
       return Cut::cpu;
     case wire::Cut::unwatched:
       return Cut::unwatched;
+    case wire::Cut::files:
+      return Cut::files;
     case wire::Cut::none:
       break;
   }
@@ -172,12 +174,17 @@ void Cell::hear(const wire::Tell& tell) {
       command_->status = {.code = tell.code, .signal = tell.signal};
       if (command_->cut == Cut::none) command_->cut = cut_of(tell.cut);
       break;
+    case wire::TellKind::held:
+      command_->removed_bytes = tell.removed_bytes;
+      return;
     case wire::TellKind::ready:
     case wire::TellKind::measured:
       return;
   }
   command_->answered.stop();
   command_->ended.stop();
+  // Process 1 ends by itself: nobody is to begin something in there meanwhile.
+  if (command_->cut == Cut::files) lose();
 }
 
 // Process 1 is dead, and with it all of its sandbox.
@@ -269,7 +276,7 @@ Task<> Cell::watch_quota(std::shared_ptr<RunningCommand> command) {
       // It still runs.
     }
     const auto begun = BootClock::now();
-    if (co_await over_quota_()) break;
+    if (co_await over_quota_(command->removed_bytes)) break;
     // Looking must not become the main work.
     period = std::max<std::chrono::nanoseconds>(kQuotaPeriod, 10 * (BootClock::now() - begun));
   }

@@ -23,6 +23,7 @@ struct RunningCommand {
   int refused = 0;  ///< errno
   net::ExitStatus status;
   Cut cut = Cut::none;
+  std::uint64_t removed_bytes = 0;  ///< of files without a name that it has open
 };
 
 /// The sandbox behind a control socket: process 1 at its other end, and the launcher that stands
@@ -34,8 +35,9 @@ class Cell final : public Sandbox {
     net::UniqueFd control;
     SandboxLimits limits;
     bool limits_tasks = false;  ///< the kernel can be told how many there may be
-    /// Whether the workspace has become too large; looked at while a command runs. May be empty.
-    std::function<Task<bool>()> over_quota;
+    /// Whether the workspace has become too large, with as many bytes more; looked at while a
+    /// command runs. May be empty.
+    std::function<Task<bool>(std::uint64_t more)> over_quota;
     std::string workspace;  ///< where programs inside see it
     std::string home;
   };
@@ -75,7 +77,7 @@ class Cell final : public Sandbox {
   Descriptor control_;
   SandboxLimits limits_;
   bool limits_tasks_;
-  std::function<Task<bool>()> over_quota_;
+  std::function<Task<bool>(std::uint64_t more)> over_quota_;
   std::string workspace_;
   std::string home_;
   std::uint32_t last_id_ = 0;

@@ -26,7 +26,7 @@ struct CellPlan {
   const HeldFolder* home = nullptr;    ///< null: none
   std::vector<std::string> read_only;  ///< further folders of the system
   SandboxLimits limits;
-  std::function<Task<bool>()> over_quota;
+  std::function<Task<bool>(std::uint64_t more)> over_quota;
   int bridge_fd = -1;  ///< process 1 passes connections on through this; -1: no network at all
 };
 

@@ -49,11 +49,11 @@ std::string_view text_of(Need need) {
 
 using Folders = std::vector<std::shared_ptr<WorkspaceFiles>>;
 
-/// Whether one of them is.
-Task<bool> too_large(Folders folders, BlockingPool& pool) {
-  const auto measured = co_await pool.run_stoppable([folders](const Stopped& stopped) {
+/// Whether one of them is; what has no name any more may be of any.
+Task<bool> too_large(Folders folders, std::uint64_t more, BlockingPool& pool) {
+  const auto measured = co_await pool.run_stoppable([folders, more](const Stopped& stopped) {
     const Patience patience{.deadline = Deadline::in(kMeasureTime), .stopped = stopped};
-    const auto over = [&](const auto& folder) { return folder->over_quota(patience); };
+    const auto over = [&](const auto& folder) { return folder->over_quota(more, patience); };
     return std::ranges::any_of(folders, over) && !stopped.load();
   });
   co_return measured;
@@ -129,7 +129,8 @@ Task<std::shared_ptr<Sandbox>> Place::start(const HeldFolder* home, Extra extra)
                 .home = home,
                 .read_only = std::move(extra.read_only),
                 .limits = extra.limits.value_or(sandboxes_.settings().limits),
-                .over_quota = [written, &pool = pool()] { return too_large(written, pool); },
+                .over_quota = [written, &pool = pool()](
+                                  std::uint64_t more) { return too_large(written, more, pool); },
                 .bridge_fd = bridge.theirs.get()};
   plan.limits.file_bytes_max =
       std::min(plan.limits.file_bytes_max, sandboxes_.settings().quota_bytes);

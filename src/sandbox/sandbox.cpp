@@ -136,9 +136,13 @@ std::string cut_text(Cut cut, const SandboxLimits& limits) {
       return fmt::format("used more processor time than {} processors give (SANDBOX_CPU)",
                          limits.cpu);
     case Cut::quota:
-      return "filled its workspace (WORKSPACE_QUOTA_MB), or closed a folder in it to the runner";
+      return "filled its workspace (WORKSPACE_QUOTA_MB; files count that it removed and has open), "
+             "or closed a folder in it to the runner";
+    case Cut::files:
+      return "made more than 65536 files in /tmp and /dev/shm";
     case Cut::unwatched:
-      return "could not be watched: the machine has no descriptors or memory left";
+      return "could not be watched: the machine has no descriptors or memory left, or a program "
+             "closed itself to process 1";
     case Cut::gone:
       return "lost its sandbox";
   }

@@ -23,6 +23,7 @@ enum class Cut {
   processes,  ///< more than processes_max at one time
   cpu,        ///< all together used more processor time than `cpu` of the time they had
   quota,      ///< the workspace became too large
+  files,      ///< too many files in /tmp and /dev/shm; the sandbox ends with the command
   unwatched,  ///< what runs could not be looked at, so that no limit on all together held
   gone,       ///< the sandbox itself ended under it
 };

@@ -278,9 +278,9 @@ std::optional<std::uint64_t> WorkspaceFiles::measure(const Patience& patience) c
   return std::nullopt;
 }
 
-bool WorkspaceFiles::over_quota(const Patience& patience) const {
+bool WorkspaceFiles::over_quota(std::uint64_t more, const Patience& patience) const {
   const auto bytes = measure(patience);
-  return !bytes || *bytes > quota_;
+  return !bytes || *bytes > quota_ || more > quota_ - *bytes;
 }
 
 }  // namespace botburrow::sandbox

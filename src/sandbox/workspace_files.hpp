@@ -51,7 +51,8 @@ class WorkspaceFiles {
   /// What the workspace takes of the disk, at least a block an entry; nothing when it is too large
   /// or too deep to be measured, or has folders closed to us: anything could be in there.
   std::optional<std::uint64_t> measure(const Patience& patience) const;
-  bool over_quota(const Patience& patience) const;
+  /// Also with this much `more` that a look at its names does not find.
+  bool over_quota(std::uint64_t more, const Patience& patience) const;
   /// After a program ran in it: forgets what write() believes the size to be.
   void changed_by_others() { used_ = -1; }
   std::uint64_t quota_bytes() const { return quota_; }

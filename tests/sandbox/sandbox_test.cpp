@@ -224,6 +224,15 @@ TEST_F(SandboxTest, ASandboxThatDiesIsReplacedAFewTimes) {
   EXPECT_THROW(world.sandbox(), Error);
 }
 
+// Empty files take no byte of a file system in memory, and a kilobyte each of the kernel.
+TEST_F(SandboxTest, FilesInMemoryAreBoundedInNumber) {
+  const auto result =
+      world.run_line("cd /tmp; i=0; while :; do : > $i 2>/dev/null; i=$((i+1)); done", 60s);
+  EXPECT_EQ(result.cut, Cut::files);
+  EXPECT_THAT(cut_text(result.cut, {}), HasSubstr("65536 files in /tmp and /dev/shm"));
+  EXPECT_EQ(world.out_of("ls /tmp | wc -l"), "0\n");
+}
+
 TEST_F(SandboxTest, AnExtraSandboxHasAHomeAndItsOwnProcesses) {
   const auto shared = world.sandbox();
   const auto extra = world.run(world.place.extra_sandbox({}));
@@ -252,6 +261,36 @@ TEST(Sandboxes, APrivateHomeHasTheQuotaOfAWorkspace) {
       "", Deadline::in(20s)));
   EXPECT_EQ(result.cut, Cut::quota);
 }
+
+TEST(Sandboxes, RemovedFilesThatAreOpenCountInTheQuota) {
+  SandboxWorld world({.quota_bytes = 8u << 20});
+  if (world.run(world.sandboxes.tier()).tier == Tier::none) GTEST_SKIP() << "no sandbox here";
+  const auto room = world.run(world.place.extra_sandbox({}));
+  const auto run = [&](const std::string& line) {
+    return world.run(run_command(*room, SandboxWorld::bash(line), "", Deadline::in(30s)));
+  };
+  const std::string hold =
+      "hold() { exec {fd}<>f; rm f; head -c 3M /dev/zero >&$fd; }; hold; hold; ";
+  const auto result = run(hold + "hold; echo written; sleep 60");
+  EXPECT_EQ(result.cut, Cut::quota);
+  EXPECT_EQ(result.process.out, "written\n");
+  // Two of them fit, and the same one twice is one; process 1 has looked when this is over.
+  EXPECT_EQ(run(hold + "exec {again}<&$fd; (sleep 3 & sleep 3; wait); echo fine").process.out,
+            "fine\n");
+}
+
+#ifdef __x86_64__
+TEST(Sandboxes, WhoClosesItselfToProcess1IsNotWatchedAndEnds) {
+  SandboxWorld world;
+  if (world.run(world.sandboxes.tier()).tier == Tier::none) GTEST_SKIP() << "no sandbox here";
+  const auto room = world.run(world.place.extra_sandbox({}));
+  // prctl(PR_SET_DUMPABLE, 0)
+  const auto result = world.run(
+      run_command(*room, SandboxWorld::bash("exec perl -e 'syscall(157, 4, 0, 0, 0, 0); sleep 60'"),
+                  "", Deadline::in(30s)));
+  EXPECT_EQ(result.cut, Cut::unwatched);
+}
+#endif
 
 // A root that only root gets into, and no mounts: programs of another user cannot reach it.
 TEST(Sandboxes, ATierThatWasNamedAndDoesNotHoldGivesNone) {

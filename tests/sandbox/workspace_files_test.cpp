@@ -225,7 +225,7 @@ TEST_F(WorkspaceFilesTest, EmptyFilesAreNotFree) {
   make(64 * 1024);
   for (int at = 0; at < 17; ++at)
     put(inside / std::to_string(at), "");
-  EXPECT_TRUE(files->over_quota(patience()));
+  EXPECT_TRUE(files->over_quota(0, patience()));
 }
 
 TEST_F(WorkspaceFilesTest, ASizeThatCannotBeMeasuredIsTooLarge) {
@@ -242,13 +242,13 @@ TEST_F(WorkspaceFilesTest, ASizeThatCannotBeMeasuredIsTooLarge) {
   }
   ::close(at);
   make(std::uint64_t{1} << 30);
-  EXPECT_TRUE(files->over_quota(patience()));
+  EXPECT_TRUE(files->over_quota(0, patience()));
 }
 
 TEST_F(WorkspaceFilesTest, AFolderThatIsClosedToTheRunnerHidesNothing) {
   put(inside / "closed/big.txt", std::string(40'000, 'x'));
   put(inside / "unlisted/big.txt", std::string(40'000, 'x'));
-  EXPECT_FALSE(files->over_quota(patience()));
+  EXPECT_FALSE(files->over_quota(0, patience()));
   for (const auto& [folder, mode] : {std::pair("closed", 0000), std::pair("unlisted", 0444)}) {
     fs::permissions(inside / folder, fs::perms(mode));
     const bool is_root = ::geteuid() == 0;
@@ -261,13 +261,13 @@ TEST_F(WorkspaceFilesTest, AFolderThatIsClosedToTheRunnerHidesNothing) {
     if (is_root) {
       ASSERT_EQ(::seteuid(kNobody), 0);
     }
-    EXPECT_TRUE(files->over_quota(patience())) << folder;
+    EXPECT_TRUE(files->over_quota(0, patience())) << folder;
     if (is_root) {
       ASSERT_EQ(::seteuid(0), 0);
     }
     fs::permissions(inside / folder, fs::perms(0755));
   }
-  EXPECT_FALSE(files->over_quota(patience()));
+  EXPECT_FALSE(files->over_quota(0, patience()));
 }
 
 TEST_F(WorkspaceFilesTest, TheWalkIsInOrderAndDoesNotFollowLinks) {

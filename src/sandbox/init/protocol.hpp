@@ -49,10 +49,12 @@ enum class TellKind : std::uint32_t {
   refused,  ///< the program could not be started; `error` is errno
   ended,    ///< and with it everything that it left running
   measured,
+  held,  ///< `removed_bytes` of the running command is another than was told before
 };
 
-/// Which limit ended everything; `unwatched`: process 1 could not look at what runs.
-enum class Cut : std::uint32_t { none, memory, processes, cpu, unwatched };
+/// Which limit ended everything; `unwatched`: process 1 could not look at what runs; `files`: there
+/// are too many in the file systems in memory, and the whole sandbox ends with them.
+enum class Cut : std::uint32_t { none, memory, processes, cpu, unwatched, files };
 
 struct Tell {
   TellKind kind = TellKind::ready;
@@ -64,6 +66,7 @@ struct Tell {
   std::uint64_t memory_bytes = 0;  ///< in use now; at `ended` the most that was seen
   std::uint64_t processes = 0;
   std::uint64_t cpu_ms = 0;
+  std::uint64_t removed_bytes = 0;  ///< of files that have no name any more and are still open
 };
 
 }  // namespace botburrow::sandbox::wire

@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -31,6 +32,12 @@ using wire::Tell;
 using wire::TellKind;
 
 constexpr int kWatchPeriodMs = 250;
+/// Open files take longer to look at, and one that stays open in secret is no hurry.
+constexpr std::uint64_t kRemovedPeriodMs = 1000;
+/// Between its start and its program a child is closed to us; nobody stays so.
+constexpr int kClosedLooksMax = 4;
+/// Each costs the kernel about a kilobyte that no process answers for.
+constexpr std::uint64_t kFilesInMemoryMax = 65536;
 constexpr std::size_t kTextsMax = 8192;
 
 // One message, with room for a zero behind it, and pointers into it.
@@ -130,6 +137,8 @@ class Server {
       if (running_ > 0 && now_ms() >= watch_at_) watch();
       if (wait[2].revents) pass_connection_on(bridge, keeper_);
       if (wait[0].revents && !take()) return 0;
+      // What is in its file systems in memory goes away with them only.
+      if (running_ == 0 && cut_ == Cut::files) return 0;
     }
   }
 
@@ -188,7 +197,24 @@ class Server {
       cut_ = Cut::processes;
     else if (usage.cpu_ms > cpu_before_ + limits_.cpu_seconds * 1000)
       cut_ = Cut::cpu;
+    else if (!descendants_only_ && files_in_memory() > kFilesInMemoryMax)
+      cut_ = Cut::files;
+    else
+      look_at_removed();
     if (cut_ != Cut::none) signal_everything(descendants_only_, SIGKILL);
+  }
+
+  void look_at_removed() {
+    const auto begun = now_ms();
+    if (device_ == 0 || begun < removed_at_) return;
+    const auto removed = held_removed_files(device_, descendants_only_);
+    // Looking must not become the main work.
+    removed_at_ = now_ms() + std::max(kRemovedPeriodMs, 10 * (now_ms() - begun));
+    closed_looks_ = removed.closed ? closed_looks_ + 1 : 0;
+    if (removed.blind || closed_looks_ >= kClosedLooksMax) cut_ = Cut::unwatched;
+    if (removed.bytes == removed_bytes_) return;
+    removed_bytes_ = removed.bytes;
+    tell({.kind = TellKind::held, .id = id_, .removed_bytes = removed_bytes_});
   }
 
   bool take() {
@@ -243,6 +269,11 @@ class Server {
     peak_ = 0;
     cpu_before_ = reaped_cpu_ms();
     watch_at_ = now_ms() + kWatchPeriodMs;
+    removed_at_ = watch_at_;
+    removed_bytes_ = 0;
+    closed_looks_ = 0;
+    struct stat folder{};
+    device_ = ::stat(command.directory, &folder) == 0 ? folder.st_dev : 0;
     tell({.kind = TellKind::started, .id = ask.id});
   }
 
@@ -256,6 +287,10 @@ class Server {
   std::uint64_t peak_ = 0;
   std::uint64_t cpu_before_ = 0;
   std::uint64_t watch_at_ = 0;
+  dev_t device_ = 0;  // of the workspace
+  std::uint64_t removed_at_ = 0;
+  std::uint64_t removed_bytes_ = 0;
+  int closed_looks_ = 0;
 };
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -145,6 +147,78 @@ int list_ours(bool descendants_only, bool& blind) {
   return count;
 }
 
+/// Which files have been counted: two descriptors may mean the same one.
+class SeenFiles {
+ public:
+  void clear() {
+    if (count_ > 0) std::memset(slots_, 0, sizeof slots_);
+    count_ = 0;
+  }
+  /// False for one that was there before. Nothing is taken in once it is full().
+  bool add(std::uint64_t inode) {
+    auto at = (inode * 0x9e3779b97f4a7c15ULL) % kSlots;
+    for (; slots_[at] != 0; at = (at + 1) % kSlots) {
+      if (slots_[at] == inode) return false;
+    }
+    slots_[at] = inode;
+    ++count_;
+    return true;
+  }
+  bool full() const { return count_ >= kSlots / 2; }
+
+ private:
+  static constexpr std::size_t kSlots = std::size_t{1} << 17;
+  std::uint64_t slots_[kSlots];
+  std::size_t count_;
+};
+SeenFiles seen_files;
+
+/// A folder of /proc; what ended meanwhile has none.
+DIR* open_proc(const char* path, Removed& removed) {
+  errno = 0;
+  DIR* const folder = ::opendir(path);
+  if (folder) return folder;
+  removed.blind = removed.blind || lack_means();
+  removed.closed = removed.closed || errno == EACCES || errno == EPERM;
+  return nullptr;
+}
+
+void add_open_files(const char* path, dev_t device, Removed& removed) {
+  DIR* const folder = open_proc(path, removed);
+  if (!folder) return;
+  while (const auto* const entry = ::readdir(folder)) {
+    struct stat file{};
+    if (entry->d_name[0] == '.' || ::fstatat(::dirfd(folder), entry->d_name, &file, 0) != 0)
+      continue;
+    if (file.st_nlink != 0 || !S_ISREG(file.st_mode) || file.st_dev != device) continue;
+    if (seen_files.full()) removed.blind = true;
+    if (removed.blind) break;
+    if (seen_files.add(file.st_ino))
+      removed.bytes += static_cast<std::uint64_t>(file.st_blocks) * 512;
+  }
+  ::closedir(folder);
+}
+
+/// Each thread may have descriptors of its own.
+void add_open_files_of(pid_t pid, dev_t device, Removed& removed) {
+  char path[64];
+  std::snprintf(path, sizeof path, "/proc/%d/task", pid);
+  DIR* const tasks = open_proc(path, removed);
+  if (!tasks) return;
+  while (const auto* const entry = ::readdir(tasks)) {
+    if (entry->d_name[0] < '0' || entry->d_name[0] > '9') continue;
+    std::snprintf(path, sizeof path, "/proc/%d/task/%d/fd", pid, std::atoi(entry->d_name));
+    add_open_files(path, device, removed);
+  }
+  ::closedir(tasks);
+}
+
+std::uint64_t files_of(const char* path) {
+  struct statvfs status{};
+  if (::statvfs(path, &status) != 0 || status.f_files < status.f_ffree) return 0;
+  return status.f_files - status.f_ffree;
+}
+
 std::uint64_t ms_of_ticks(std::uint64_t ticks) {
   static const auto per_second = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
   return ticks * 1000 / per_second;
@@ -187,6 +261,20 @@ Usage measure(bool descendants_only) {
   }
   usage.cpu_ms = ms_of_ticks(ticks) + reaped_cpu_ms();
   return usage;
+}
+
+Removed held_removed_files(dev_t device, bool descendants_only) {
+  Removed removed;
+  seen_files.clear();
+  const int count = list_ours(descendants_only, removed.blind);
+  for (int at = 0; at < count; ++at) {
+    if (table[at].ours) add_open_files_of(table[at].pid, device, removed);
+  }
+  return removed;
+}
+
+std::uint64_t files_in_memory() {
+  return files_of("/tmp") + files_of("/dev/shm");
 }
 
 void signal_everything(bool descendants_only, int signal) {

@@ -20,6 +20,17 @@ std::uint64_t tasks_of_user();
 /// Everything in /proc but ourselves, or with `descendants_only` what descends from us.
 Usage measure(bool descendants_only);
 
+/// What the processes of the sandbox hold on a file system though it has no name any more.
+struct Removed {
+  std::uint64_t bytes = 0;
+  bool blind = false;   ///< not all could be looked at: we lack descriptors, memory or room
+  bool closed = false;  ///< a process does not let us look
+};
+Removed held_removed_files(dev_t device, bool descendants_only);
+
+/// Files in /tmp and /dev/shm, which are bounded in bytes alone.
+std::uint64_t files_in_memory();
+
 /// Processor time of the processes that we have waited for so far.
 std::uint64_t reaped_cpu_ms();
 
