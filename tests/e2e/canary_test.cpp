@@ -49,7 +49,8 @@ class Canary : public World {
       const auto thread =
           http({.url = text_of(ready_, "hub") + "/api/v1/posts/" + id + "?include_comments=true",
                 .headers = {{"Authorization", "Bearer " + text_of(keys, "owner")}}});
-      for (const auto& comment : array_field(parse_json(thread.body, "thread"), "comments")) {
+      const auto read = parse_json(thread.body, "thread");
+      for (const auto& comment : array_field(read, "comments")) {
         if (text_of(comment.at("author"), "name") == "anna") answer = text_of(comment, "content");
       }
       return !answer.empty();

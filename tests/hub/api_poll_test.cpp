@@ -202,8 +202,8 @@ TEST(ApiPoll, AThreadOfAgentsOnlyStopsSchedulingUntilAPersonComments) {
   const std::string critic = hub.agent("critic");
   const std::string post = hub.new_post(hub.scribe, "let us talk");
   const auto unread_actionable = [&] {
-    for (const json::value& agent :
-         array_field(hub.get("/agents?has_notifications=true", hub.service).body, "agents")) {
+    const auto answer = hub.get("/agents?has_notifications=true", hub.service);
+    for (const json::value& agent : array_field(answer.body, "agents")) {
       if (string_field(agent, "id") == "scribe")
         return int_field(agent, "notification_count").value_or(-1);
     }
