@@ -5,6 +5,7 @@
 #include "hub/api.hpp"
 #include "hub/core.hpp"
 #include "hub/names.hpp"
+#include "net/service_routes.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/json.hpp>
@@ -160,6 +161,7 @@ void HubServer::Impl::set_filters() {
           {{"method", method}, {"endpoint", endpoint}, {"status", status}, {"seconds", seconds}});
     }
   });
+  net::add_connection_metrics(http, core->metrics_registry);
   core->metrics_registry.on_collect([weak = std::weak_ptr(core)] {
     const auto core = weak.lock();
     if (!core) return;

@@ -64,6 +64,7 @@ HttpConnection::HttpConnection(ServerCore& core, asio::ip::tcp::socket socket)
     address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
   }
   peer_address_ = address.to_string();
+  turn_to(Occupant::Doing::waits);
   peer_is_loopback_ = address.is_loopback();
 }
 
@@ -108,8 +109,30 @@ void HttpConnection::hurry() {
   if (deadline_ != steady_clock::time_point::max()) limit(kLastWordTime);
 }
 
+void HttpConnection::give_way() {
+  doing_ = Occupant::Doing::leaves;
+  ending_ = true;
+  boost::system::error_code ignored;
+  socket_.cancel(ignored);
+}
+
+void HttpConnection::turn_to(Occupant::Doing doing) {
+  if (doing_ == Occupant::Doing::leaves) return;
+  doing_ = doing;
+  since_ = steady_clock::now();
+}
+
+Occupant HttpConnection::occupant() const {
+  return {.peer = peer_address_, .doing = doing_, .since = since_, .stuck_since = writes_since_};
+}
+
+bool HttpConnection::has_unread() {
+  return buffer_.size() == 0 && look_at_peer() == Peer::sent_more;
+}
+
 /// One request and its answer; false ends the connection.
 Task<bool> HttpConnection::serve_one() {
+  turn_to(Occupant::Doing::waits);
   Incoming incoming;
   std::optional<Fault> fault = co_await read_head(incoming);
   if (!fault) fault = take_head(incoming);
@@ -130,6 +153,7 @@ Task<bool> HttpConnection::serve_one() {
     if (sent && !keep) co_await linger();
     co_return sent&& keep;
   }
+  turn_to(Occupant::Doing::answers);
   std::string body = std::move(incoming.parser->get().body());
   incoming.parser.reset();
   if (buffer_.size() == 0 && buffer_.capacity() > 2 * kReadBytes) buffer_.shrink_to_fit();
@@ -305,7 +329,7 @@ Task<std::optional<HttpConnection::Fault>> HttpConnection::ask_for_large_body(In
 }
 
 Task<bool> HttpConnection::read_more(std::size_t bytes) {
-  if (timed_out_) co_return false;
+  if (timed_out_ || doing_ == Occupant::Doing::leaves) co_return false;
   const auto space = buffer_.prepare(bytes);
   const auto [error, count] = co_await socket_.async_read_some(space, kTuple);
   if (error) co_return false;
@@ -324,10 +348,12 @@ Task<bool> HttpConnection::write_all(std::string bytes) {
     } else {
       limit_until(std::min(end, steady_clock::now() + core_.options.write_timeout));
     }
+    writes_since_ = steady_clock::now();
     const auto [error, count] = co_await socket_.async_write_some(asio::buffer(rest), kTuple);
     write_failed_ = static_cast<bool>(error);
     rest.remove_prefix(count);
   }
+  writes_since_.reset();
   no_limit();
   co_return !write_failed_;
 }

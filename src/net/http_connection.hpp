@@ -1,5 +1,6 @@
 #pragma once
 
+#include "net/connection_places.hpp"
 #include "net/http_message.hpp"
 #include "net/http_server.hpp"
 #include "net/router.hpp"
@@ -43,6 +44,8 @@ struct ServerCore {
   bool hurry = false;               // and grace is over: last words are short
   std::size_t receiving_bytes = 0;  // of bodies, by all connections
   std::size_t unsent_bytes = 0;     // of answers, likewise
+  /// Makes a place for one more stream of this connection, or says no. Set by the server.
+  std::function<bool(const HttpConnection&)> place_for_stream;
 
   const std::string& date();
 
@@ -83,6 +86,11 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   void stop_soon();
   /// Grace is over: whatever is being read or written now ends within a second.
   void hurry();
+  /// Ends without a word, for another to have its place. Not while it is being answered.
+  void give_way();
+  Occupant occupant() const;
+  /// A request has come that it has not looked at yet.
+  bool has_unread();
 
  private:
   struct Fault {
@@ -119,6 +127,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   Task<> linger();
   void observe(const Incoming& incoming, int status) const;
 
+  void turn_to(Occupant::Doing doing);
   void limit(std::chrono::nanoseconds d);
   void limit_until(std::chrono::steady_clock::time_point t);
   void no_limit() { deadline_ = std::chrono::steady_clock::time_point::max(); }
@@ -132,6 +141,9 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   boost::beast::flat_buffer buffer_;
   std::string peer_address_;
   bool peer_is_loopback_ = false;
+  Occupant::Doing doing_ = Occupant::Doing::waits;
+  std::chrono::steady_clock::time_point since_;
+  std::optional<std::chrono::steady_clock::time_point> writes_since_;
   bool timed_out_ = false;
   bool write_failed_ = false;
   bool idle_ = false;

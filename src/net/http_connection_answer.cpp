@@ -181,6 +181,17 @@ ServerResponse HttpConnection::failure_response(const ServerRequest& request,
 
 Task<bool> HttpConnection::serve_stream(Incoming& incoming, std::string body) {
   no_limit();
+  // What somebody subscribes to. A POST that is answered by a stream is an answer like others.
+  if (incoming.request.method == "GET") {
+    if (!core_.place_for_stream(*this)) {
+      auto full = ServerResponse::problem(503, "overloaded",
+                                          "too many event streams are open; try again later");
+      full.headers.emplace_back("Retry-After", "5");
+      co_return co_await send_response(incoming, std::move(full), incoming.keep_alive) &&
+          incoming.keep_alive;
+    }
+    turn_to(Occupant::Doing::streams);
+  }
   Stream out(*this, incoming);
   auto executor = co_await asio::this_coro::executor;
   auto work = stream(incoming.request, std::move(body), *incoming.route, out);

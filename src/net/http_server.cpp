@@ -11,6 +11,8 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -47,6 +49,13 @@ asio::ip::address address_of(const asio::any_io_executor& executor, std::string 
   return found.begin()->endpoint().address();
 }
 
+/// Connections leave descriptors for what else the process needs: Redis, the Hub, files.
+std::size_t connections_allowed(std::size_t wanted) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return wanted;
+  return std::min<std::size_t>(wanted, std::max<std::size_t>(1, limit.rlim_cur / 4 * 3));
+}
+
 std::string in_url(const asio::ip::address& address) {
   const auto text = address.to_string();
   return address.is_v6() ? "[" + text + "]" : text;
@@ -59,7 +68,11 @@ struct HttpServer::Impl {
       : executor(std::move(where)),
         core(std::move(options), std::move(log)),
         acceptor(executor),
-        tasks(executor) {}
+        tasks(executor) {
+    core.options.connections_max = connections_allowed(core.options.connections_max);
+    if (core.options.streams_max == 0) core.options.streams_max = core.options.connections_max / 2;
+    core.place_for_stream = [this](const HttpConnection& asking) { return room_to_stream(asking); };
+  }
 
   asio::any_io_executor executor;
   ServerCore core;
@@ -67,8 +80,11 @@ struct HttpServer::Impl {
   tcp::endpoint endpoint;
   std::set<std::shared_ptr<HttpConnection>> connections;
   std::size_t refusals = 0;
+  std::size_t leaving = 0;
   std::vector<asio::steady_timer*> waiting_for_last;
+  std::uint64_t turned_away = 0;
   LogThrottle accept_failures{std::chrono::seconds(10)};
+  LogThrottle full{std::chrono::seconds(10)};
   TaskGroup tasks;
 
   void add_route(std::string method, ServerCore::Route route) {
@@ -131,18 +147,80 @@ struct HttpServer::Impl {
 
   void admit(tcp::socket socket) {
     const auto connection = std::make_shared<HttpConnection>(core, std::move(socket));
-    if (connections.size() < core.options.connections_max) {
+    if (has_place() || made_place()) {
       connections.insert(connection);
       tasks.spawn("http connection", [this, connection] { return serve(connection); });
     } else if (refusals < kRefusalsMax) {
       ++refusals;
+      ++turned_away;
       tasks.spawn("http refusal", [this, connection] { return refuse(connection); });
     }
+  }
+
+  struct Census {
+    std::vector<HttpConnection*> who;
+    std::vector<Occupant> occupants;
+  };
+  Census census() const {
+    Census all;
+    for (const auto& connection : connections) {
+      all.who.push_back(connection.get());
+      all.occupants.push_back(connection->occupant());
+    }
+    return all;
+  }
+
+  // Those told to go are gone with the loop's next turn.
+  bool has_place() const { return connections.size() < core.options.connections_max + leaving; }
+
+  bool made_place() {
+    auto all = census();
+    const auto now = std::chrono::steady_clock::now();
+    while (const auto index = find_idle_to_close(all.occupants, now)) {
+      auto& one = all.occupants[*index];
+      const bool asks = !one.stuck_since && all.who[*index]->has_unread();
+      if (!asks) {
+        give_way(*all.who[*index]);
+        return true;
+      }
+      one.doing = Occupant::Doing::answers;
+    }
+    note_full("all of them are being answered");
+    return false;
+  }
+
+  bool room_to_stream(const HttpConnection& asking) {
+    const auto all = census();
+    if (count_streams(all.occupants) < core.options.streams_max) return true;
+    const auto index = find_stream_to_close(all.occupants, asking.occupant().peer);
+    if (index) {
+      give_way(*all.who[*index]);
+    } else {
+      ++turned_away;
+      note_full("all places for streams are taken");
+    }
+    return index.has_value();
+  }
+
+  void give_way(HttpConnection& connection) {
+    connection.give_way();
+    ++leaving;
+    ++turned_away;
+    note_full("the longest idle gave way");
+  }
+
+  void note_full(std::string_view what) {
+    if (!full.allow(BootClock::now())) return;
+    core.log.warning("http_connections_full", {{"connections", connections.size()},
+                                               {"connections_max", core.options.connections_max},
+                                               {"turned_away", turned_away},
+                                               {"msg", what}});
   }
 
   Task<> serve(std::shared_ptr<HttpConnection> connection) {
     co_await connection->run();
     connections.erase(connection);
+    if (connection->occupant().doing == Occupant::Doing::leaves) --leaving;
     if (!connections.empty()) co_return;
     for (auto* timer : waiting_for_last)
       timer->cancel();
@@ -252,6 +330,20 @@ Task<> HttpServer::stop(std::chrono::nanoseconds grace) {
   co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
   const auto impl = impl_;
   co_await impl->stop(grace);
+}
+
+HttpServer::Load HttpServer::load() const {
+  return watch_load()();
+}
+
+std::function<HttpServer::Load()> HttpServer::watch_load() const {
+  return [weak = std::weak_ptr(impl_)]() -> Load {
+    const auto impl = weak.lock();
+    if (!impl) return {};
+    return {.connections = impl->connections.size(),
+            .connections_max = impl->core.options.connections_max,
+            .turned_away = impl->turned_away};
+  };
 }
 
 std::size_t HttpServer::connections() const {

@@ -62,7 +62,11 @@ class ResponseStream {
 /// Listens on one address and serves requests through a router.
 ///
 /// Limits: request line 8 KiB, headers 32 KiB in all, body per route, 15 s for a request to arrive
-/// once begun, 75 s idle between requests, `connections_max` at once (more get 503 and are closed).
+/// once begun, 75 s idle between requests, `connections_max` at once. When that many are there, the
+/// one that has waited longest, of the address that holds the most, gives way to a newcomer: idle,
+/// in the middle of sending a request, or taking nothing of its answer for 2 s. None that is being
+/// answered does; if all are, the newcomer gets 503. Streams (GET) have `streams_max` places among
+/// these; beyond it the address with the most loses its oldest to one that has fewer, else 503.
 /// Broken requests are answered 400, 413, 414 or 431 and closed. HEAD is answered by the GET
 /// handler without its body. An unknown path is 404 and a known path with another method 405 with
 /// Allow, as JSON `{"detail","error","code"}` bodies. A handler that throws Error is answered
@@ -80,9 +84,10 @@ class HttpServer {
 
   struct Options {
     std::string host = "127.0.0.1";
-    int port = 0;  ///< 0 = any
-    std::size_t connections_max = 1024;
-    std::size_t body_bytes_max = 64u << 10;           ///< for routes without one of their own
+    int port = 0;                            ///< 0 = any
+    std::size_t connections_max = 1024;      ///< and no more than 3/4 of the descriptors allowed
+    std::size_t streams_max = 0;             ///< of these; 0 = half of them
+    std::size_t body_bytes_max = 64u << 10;  ///< for routes without one of their own
     std::chrono::milliseconds read_timeout{15'000};   ///< from a request's first byte to its last
     std::chrono::milliseconds idle_timeout{75'000};   ///< between requests
     std::chrono::milliseconds write_timeout{30'000};  ///< without a byte taken by the peer
@@ -131,6 +136,14 @@ class HttpServer {
   /// cancelled itself. Has to be awaited before the server is destroyed.
   Task<> stop(std::chrono::nanoseconds grace = std::chrono::seconds(5));
   std::size_t connections() const;
+  /// For gauges.
+  struct Load {
+    std::size_t connections = 0, connections_max = 0;
+    std::uint64_t turned_away = 0;  ///< closed so far for want of places, or refused
+  };
+  Load load() const;
+  /// The same as a function that may be called after the server's end: no connections then.
+  std::function<Load()> watch_load() const;
 
  private:
   struct Impl;

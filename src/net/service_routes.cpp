@@ -59,7 +59,26 @@ Task<ServerResponse> invalidate(std::shared_ptr<const ServiceFacts> facts, Serve
 
 }  // namespace
 
+void add_connection_metrics(const HttpServer& server, Metrics& metrics) {
+  auto& open = metrics.gauge("botburrow_http_connections", "Connections that are open.").with({});
+  auto& most = metrics
+                   .gauge("botburrow_http_connections_max",
+                          "Connections that may be open; then the longest idle give way.")
+                   .with({});
+  auto& turned_away = metrics
+                          .counter("botburrow_http_connections_turned_away_total",
+                                   "Connections closed or refused for want of places.")
+                          .with({});
+  metrics.on_collect([load = server.watch_load(), &open, &most, &turned_away] {
+    const auto now = load();
+    open.set(static_cast<double>(now.connections));
+    most.set(static_cast<double>(now.connections_max));
+    turned_away.set(static_cast<double>(now.turned_away));
+  });
+}
+
 void add_service_routes(HttpServer& server, ServiceFacts given, Metrics& metrics) {
+  add_connection_metrics(server, metrics);
   const auto facts = std::make_shared<const ServiceFacts>(std::move(given));
   const auto get = [&](std::string path, ServerResponse (*answer)(const ServiceFacts&)) {
     server.route("GET", std::move(path), [facts, answer](ServerRequest) -> Task<ServerResponse> {

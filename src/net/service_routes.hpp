@@ -28,4 +28,7 @@ struct ServiceFacts {
 /// /invalidate). `metrics` outlives the server.
 void add_service_routes(HttpServer& server, ServiceFacts facts, Metrics& metrics);
 
+/// botburrow_http_connections, _max and _turned_away_total of this server.
+void add_connection_metrics(const HttpServer& server, Metrics& metrics);
+
 }  // namespace botburrow::net

@@ -79,6 +79,14 @@ struct HttpServerTest : testing::Test {
   }
   std::string ask(const std::string& text) { return run_task(ioc, ask_raw(connect(), text)); }
   RawPeer connect() { return connect_raw(ioc, running->server.port()); }
+  RawPeer connect_from(const char* address) {
+    tcp::socket socket(ioc);
+    socket.open(tcp::v4());
+    socket.bind({asio::ip::make_address(address), 0});
+    socket.connect(
+        {asio::ip::address_v4::loopback(), static_cast<unsigned short>(running->server.port())});
+    return RawPeer(std::move(socket));
+  }
   std::string exchange(RawPeer& peer, std::string text) {
     return run_task(ioc, [&]() -> Task<std::string> {
       co_await peer.say(text);
@@ -97,6 +105,8 @@ struct HttpServerTest : testing::Test {
 };
 
 const std::string kGet = "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n";
+const std::string kWait = "GET /wait HTTP/1.1\r\nHost: x\r\n\r\n";
+const std::string kEvents = "GET /events HTTP/1.1\r\nHost: x\r\n\r\n";
 const std::string kGetClose = "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 
 TEST_F(HttpServerTest, AnswersARequest) {
@@ -650,17 +660,141 @@ TEST_F(HttpServerTest, AReaderWhoTakesNothingLosesItsStream) {
   EXPECT_THAT(failure, HasSubstr("gone"));
 }
 
-TEST_F(HttpServerTest, ConnectionsBeyondTheLimitAreRefusedPolitely) {
+TEST_F(HttpServerTest, WhereAllAreBeingAnsweredANewcomerIsRefusedPolitely) {
   server({.connections_max = 2});
   RawPeer first = connect();
   RawPeer second = connect();
-  ASSERT_TRUE(soon([&] { return running->server.connections() == 2; }));
+  run_task(ioc, first.say(kWait));
+  run_task(ioc, second.say(kWait));
+  ASSERT_TRUE(soon([&] { return waiting == 2; }));
   EXPECT_THAT(ask(kGet), AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("overloaded"),
                                HasSubstr("Retry-After: 1")));
-  EXPECT_THAT(exchange(first, kGet), StartsWith("HTTP/1.1 200"));
+  EXPECT_EQ(running->server.load().turned_away, 1u);
   first.socket.close();
   ASSERT_TRUE(soon([&] { return running->server.connections() == 1; }));
   EXPECT_THAT(ask(kGetClose), StartsWith("HTTP/1.1 200"));
+  go.cancel();
+  EXPECT_THAT(run_task(ioc, second.read_response()), HasSubstr("waited"));
+}
+
+TEST_F(HttpServerTest, FullOfIdleConnectionsItStillAnswersAndTheLongestIdleGoes) {
+  server({.connections_max = 3});
+  RawPeer oldest = connect();
+  exchange(oldest, kGet);
+  RawPeer middle = connect();
+  exchange(middle, kGet);
+  RawPeer newest = connect();
+  exchange(newest, kGet);
+  exchange(oldest, kGet);  // and now it is the youngest
+  EXPECT_THAT(ask(kGetClose), StartsWith("HTTP/1.1 200"));
+  EXPECT_EQ(run_task(ioc, middle.read_all()), "") << "closed without a word";
+  EXPECT_THAT(exchange(oldest, kGet), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(exchange(newest, kGet), StartsWith("HTTP/1.1 200"));
+}
+
+TEST_F(HttpServerTest, AThousandIdleAndSlowConnectionsRefuseNobody) {
+  constexpr std::size_t kPlaces = 1024;
+  server({.connections_max = kPlaces});
+  ASSERT_EQ(running->server.connections(), 0u);
+  std::vector<RawPeer> crowd;
+  for (std::size_t i = 0; i < kPlaces; ++i) {
+    crowd.push_back(connect());
+    // Every second one has sent half a request.
+    if (i % 2 == 1) run_task(ioc, crowd.back().say("GET /hello HTTP/1.1\r\nHost:"));
+  }
+  ASSERT_TRUE(soon([&] { return running->server.connections() == kPlaces; }));
+  for (int i = 0; i < 50; ++i)
+    EXPECT_THAT(ask(kGetClose), StartsWith("HTTP/1.1 200"));
+  EXPECT_LE(running->server.connections(), kPlaces);
+  // Each took one place, from the longest idle, and gave it back for the next.
+  EXPECT_EQ(running->server.load().turned_away, 1u);
+  for (int i = 0; i < 50; ++i) {
+    crowd.push_back(connect());
+    EXPECT_THAT(ask(kGetClose), StartsWith("HTTP/1.1 200"));
+  }
+}
+
+TEST_F(HttpServerTest, DrippingARequestKeepsNoPlace) {
+  server({.connections_max = 2});
+  RawPeer dripping = connect();
+  run_task(ioc, dripping.say("GET /hel"));
+  RawPeer idle = connect();
+  exchange(idle, kGet);
+  run_task(ioc, dripping.say("lo"));  // the youngest byte of all
+  EXPECT_THAT(ask(kGetClose), StartsWith("HTTP/1.1 200"));
+  EXPECT_EQ(run_task(ioc, dripping.read_all()), "");
+  EXPECT_THAT(exchange(idle, kGet), StartsWith("HTTP/1.1 200"));
+}
+
+TEST_F(HttpServerTest, WhoIsAnsweredKeepsItsPlaceInAFullServer) {
+  server({.connections_max = 3});
+  RawPeer busy = connect();
+  run_task(ioc, busy.say(kWait));
+  RawPeer stream = connect();
+  run_task(ioc, stream.say(kEvents));
+  ASSERT_TRUE(soon([&] { return waiting == 2; }));
+  RawPeer idle = connect();
+  exchange(idle, kGet);
+  for (int i = 0; i < 5; ++i)
+    EXPECT_THAT(ask(kGetClose), StartsWith("HTTP/1.1 200"));
+  EXPECT_EQ(handlers_cancelled, 0);
+  go.cancel();
+  EXPECT_THAT(run_task(ioc, busy.read_response()), HasSubstr("waited"));
+  EXPECT_THAT(run_task(ioc, stream.read_until("data: 2\n\n")), HasSubstr("data: 2"));
+}
+
+TEST_F(HttpServerTest, StreamsCannotTakeAllPlaces) {
+  server({.connections_max = 4});
+  std::vector<RawPeer> streams;
+  for (int i = 0; i < 2; ++i) {
+    streams.push_back(connect());
+    run_task(ioc, streams.back().say(kEvents));
+  }
+  ASSERT_TRUE(soon([&] { return waiting == 2; }));
+  RawPeer third = connect();
+  EXPECT_THAT(exchange(third, kEvents),
+              AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("too many event streams")));
+  EXPECT_THAT(exchange(third, kGet), StartsWith("HTTP/1.1 200")) << "the connection stays";
+  streams.front().socket.close();
+  ASSERT_TRUE(soon([&] { return waiting == 1; }));
+  run_task(ioc, third.say(kEvents));
+  EXPECT_TRUE(soon([&] { return waiting == 2; }));
+}
+
+TEST_F(HttpServerTest, OneAddressWithManyStreamsMakesRoomForAnother) {
+  server({.host = "0.0.0.0", .connections_max = 8, .streams_max = 3});
+  std::vector<RawPeer> greedy;
+  for (int i = 0; i < 3; ++i) {
+    greedy.push_back(connect());
+    run_task(ioc, greedy.back().say(kEvents));
+    ASSERT_TRUE(soon([&] { return waiting == i + 1; }));
+  }
+  RawPeer other = connect_from("127.0.0.2");
+  run_task(ioc, other.say(kEvents));
+  EXPECT_THAT(run_task(ioc, other.read_until("data: 1\n\n")), StartsWith("HTTP/1.1 200"));
+  EXPECT_TRUE(soon([&] { return handlers_cancelled == 1; }));
+  EXPECT_THAT(run_task(ioc, greedy.front().read_all()), HasSubstr("data: 1")) << "its oldest ends";
+  EXPECT_EQ(waiting, 3);
+  // Two and one: a second of the other would only turn it round.
+  RawPeer second = connect_from("127.0.0.2");
+  EXPECT_THAT(exchange(second, kEvents), StartsWith("HTTP/1.1 503"));
+}
+
+TEST_F(HttpServerTest, AReaderWhoTakesNothingGivesWay) {
+  running.emplace(ioc, HttpServer::Options{.connections_max = 1});
+  bool began = false;
+  running->server.route("GET", "/large", [&](ServerRequest) -> Task<ServerResponse> {
+    began = true;
+    co_return ServerResponse::text(200, std::string(64 << 20, 'x'), "text/plain");
+  });
+  running->server.route("GET", "/hello", [](ServerRequest) -> Task<ServerResponse> {
+    co_return ServerResponse::text(200, "hello", "text/plain");
+  });
+  running->server.start();
+  RawPeer stuck = connect();
+  run_task(ioc, stuck.say("GET /large HTTP/1.1\r\nHost: x\r\n\r\n"));
+  ASSERT_TRUE(soon([&] { return began; }));
+  EXPECT_TRUE(soon([&] { return ask(kGetClose).starts_with("HTTP/1.1 200"); }));
 }
 
 TEST_F(HttpServerTest, StoppingLetsARunningHandlerFinish) {
