@@ -78,12 +78,11 @@ Task<> events(Core& core, ServerRequest request, net::ResponseStream& out) {
 
 void add_state_routes(Routes& routes) {
   auto& core = routes.core();
-  routes.server().route("GET", "/console/api/state",
-                        [&core](ServerRequest request) { return state(core, std::move(request)); });
-  routes.server().stream("GET", "/console/api/events", "text/event-stream",
-                         [&core](ServerRequest request, net::ResponseStream& out) {
-                           return events(core, std::move(request), out);
-                         });
+  routes.whole("/state",
+               [&core](ServerRequest request) { return state(core, std::move(request)); });
+  routes.stream("/events", [&core](ServerRequest request, net::ResponseStream& out) {
+    return events(core, std::move(request), out);
+  });
   routes.look("/me", me);
   routes.look("/history", history);
 }

@@ -49,7 +49,8 @@ class Console {
   ~Console();
   Console(const Console&) = delete;
 
-  /// Adds /console, its files and /console/api. The server is stopped before this is destroyed.
+  /// Adds /console, its files, and the API at /api/v1/console and /console/api. The server is
+  /// stopped before this is destroyed.
   void add_routes(net::HttpServer& server);
   /// What `/` answers to a browser.
   static net::ServerResponse page();

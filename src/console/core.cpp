@@ -134,29 +134,39 @@ ServerResponse answer(const Refusal& refusal) {
 }
 
 void Routes::look(std::string path, Handler handler) {
-  server_.route("GET", "/console/api" + path,
-                [&core = core_, handler](ServerRequest request) -> Task<ServerResponse> {
-                  if (auto refusal = may_look(core, request)) return refused(std::move(*refusal));
-                  return handled(core, std::move(request), handler);
-                });
+  whole(std::move(path), [&core = core_, handler](ServerRequest request) -> Task<ServerResponse> {
+    if (auto refusal = may_look(core, request)) return refused(std::move(*refusal));
+    return handled(core, std::move(request), handler);
+  });
 }
 
 void Routes::read_private(std::string path, Handler handler) {
-  server_.route("GET", "/console/api" + path,
-                [&core = core_, handler](ServerRequest request) -> Task<ServerResponse> {
-                  if (auto refusal = checked(core, request, refuse_transcript))
-                    return refused(std::move(*refusal));
-                  return handled(core, std::move(request), handler);
-                });
+  whole(std::move(path), [&core = core_, handler](ServerRequest request) -> Task<ServerResponse> {
+    if (auto refusal = checked(core, request, refuse_transcript))
+      return refused(std::move(*refusal));
+    return handled(core, std::move(request), handler);
+  });
 }
 
 void Routes::act(std::string path, Handler handler) {
-  server_.route("POST", "/console/api/act" + path, kActBytesMax,
-                [&core = core_, handler](ServerRequest request) -> Task<ServerResponse> {
-                  if (auto refusal = checked(core, request, refuse_act))
-                    return refused(std::move(*refusal));
-                  return handled(core, std::move(request), handler);
-                });
+  for (const char* prefix : kApiPrefixes) {
+    server_.route("POST", prefix + ("/act" + path), kActBytesMax,
+                  [&core = core_, handler](ServerRequest request) -> Task<ServerResponse> {
+                    if (auto refusal = checked(core, request, refuse_act))
+                      return refused(std::move(*refusal));
+                    return handled(core, std::move(request), handler);
+                  });
+  }
+}
+
+void Routes::whole(std::string path, HttpServer::Handler handler) {
+  for (const char* prefix : kApiPrefixes)
+    server_.route("GET", prefix + path, handler);
+}
+
+void Routes::stream(std::string path, HttpServer::StreamHandler handler) {
+  for (const char* prefix : kApiPrefixes)
+    server_.stream("GET", prefix + path, "text/event-stream", handler);
 }
 
 std::int64_t number_of_query(const ServerRequest& request, std::string_view name,

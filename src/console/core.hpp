@@ -55,18 +55,25 @@ struct Core {
   std::size_t hub_asks = 0;     // what an agent waits for
 };
 
-/// Registers the routes of the server and says who may use them.
+/// The API's two places: the documented one, and the one that older pages ask. Both answer the
+/// same.
+inline constexpr const char* kApiPrefixes[] = {"/api/v1/console", "/console/api"};
+
+/// Registers the routes of the server, below each prefix of the API, and says who may use them.
 class Routes {
  public:
   using Handler = std::function<Task<boost::json::object>(Core&, const net::ServerRequest&)>;
   Routes(Core& core, net::HttpServer& server) : core_(core), server_(server) {}
 
-  /// Open, below /console/api.
+  /// Open.
   void look(std::string path, Handler handler);
   /// With the key, or on this machine.
   void read_private(std::string path, Handler handler);
   /// With the key. A body of at most 8 KiB.
   void act(std::string path, Handler handler);
+  /// Whoever makes its whole answer itself, and asks may_look() itself.
+  void whole(std::string path, net::HttpServer::Handler handler);
+  void stream(std::string path, net::HttpServer::StreamHandler handler);
 
   Core& core() { return core_; }
   net::HttpServer& server() { return server_; }

@@ -37,6 +37,14 @@ Task<std::string> say(int port, std::string text) {
   co_return answer;
 }
 
+std::vector<std::string> keys_of(const json::value& document) {
+  std::vector<std::string> keys;
+  if (!document.is_object()) return keys;
+  for (const auto& [key, value] : document.as_object())
+    keys.emplace_back(key);
+  return keys;
+}
+
 json::value lane(const Answer& state, const std::string& name) {
   for (const auto& one : state.list("queues")) {
     if (string_field(one, "name") == name) return one;
@@ -165,6 +173,32 @@ TEST_F(ConsoleLooks, WrongQueriesAreNamedWithValueAndFix) {
   }
   EXPECT_EQ(get("/nothing").status, 404);
   EXPECT_EQ(send("POST", "/console/api/state").status, 405);
+}
+
+TEST_F(ConsoleLooks, TheApiAnswersTheSameAtBothItsPlaces) {
+  kill("scribe");
+  enqueue("ada");
+  result("ada", "success", "act-1");
+  open();
+  for (const char* path : {"/me", "/waiting", "/running", "/ended", "/dead", "/budgets", "/agents",
+                           "/agents/ada", "/dead/none", "/transcripts/none", "/ended?limit=0"}) {
+    const auto here = send("GET", std::string("/api/v1/console") + path);
+    const auto there = get(path);
+    EXPECT_EQ(here.status, there.status) << path;
+    EXPECT_EQ(keys_of(here.body), keys_of(there.body)) << path;
+    EXPECT_THAT(here.str("detail"), Not(HasSubstr("there is nothing at"))) << path;
+  }
+  EXPECT_EQ(send("GET", "/api/v1/console/state").num("dead"), 1);
+  EXPECT_EQ(send("GET", "/api/v1/console/history").status, 200);
+  EXPECT_EQ(send("POST", "/api/v1/console/state").status, 405);
+  EXPECT_EQ(send("GET", "/api/v1/console/nothing").status, 404);
+  const net::HttpHeaders json_type{{"Content-Type", "application/json"}};
+  auto with_key = json_type;
+  with_key.emplace_back("Authorization", std::string("Bearer ") + kAdminKey);
+  const std::string pause = "/api/v1/console/act/pause";
+  EXPECT_EQ(send("POST", pause, R"({"agent": "ada"})", json_type).status, 401);
+  const auto done = send("POST", pause, R"({"agent": "ada"})", with_key);
+  EXPECT_EQ(bool_field(done.body, "changed"), true) << done.whole.body;
 }
 
 TEST_F(ConsoleLooks, TenThousandEndedActivationsAreReadInPages) {

@@ -22,10 +22,11 @@ struct Reader {
 
 class ConsoleStream : public ConsoleTest {
  protected:
-  std::shared_ptr<Reader> read(net::HttpHeaders headers = {}) {
+  std::shared_ptr<Reader> read(net::HttpHeaders headers = {},
+                               std::string path = "/console/api/events") {
     auto reader = std::make_shared<Reader>();
-    readers.spawn("reader", [this, reader, headers]() -> Task<> {
-      net::HttpRequest request{.url = server->url() + "/console/api/events",
+    readers.spawn("reader", [this, reader, headers, path]() -> Task<> {
+      net::HttpRequest request{.url = server->url() + path,
                                .headers = headers,
                                .total_timeout = 60s,
                                .on_body = [reader](std::string_view piece) {
@@ -69,6 +70,12 @@ TEST_F(ConsoleStream, TellsTheStateAtOnceAndEachChange) {
   kill("scribe");
   ASSERT_TRUE(until([&] { return reader->text.find("\"dead\":1") != std::string::npos; }));
   EXPECT_EQ(metric("botburrow_console_streams"), 1);
+}
+
+TEST_F(ConsoleStream, IsThereUnderBothPrefixesOfTheApi) {
+  open();
+  const auto reader = read({}, "/api/v1/console/events");
+  EXPECT_TRUE(until([&] { return events_in(reader->text) == 1; }));
 }
 
 TEST_F(ConsoleStream, SaysNothingTwice) {
