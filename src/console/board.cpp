@@ -54,6 +54,7 @@ Board::Board(boost::asio::any_io_executor executor, std::string instance_id, Par
       parts_(std::move(parts)),
       log_(std::move(log)),
       history_(kSamplesMax),
+      kept_(parts_.redis),
       changed_(executor),
       wanted_(executor) {}
 
@@ -95,7 +96,9 @@ Task<> Board::look() {
       throw Error(errc::redis_unavailable, reason.empty() ? "Redis does not answer" : reason);
     }
     const auto snapshot = co_await parts_.view.snapshot();
-    sample(&snapshot);
+    const auto minute = sample(&snapshot);
+    co_await recall();
+    co_await keep(minute);
     if (watched()) publish(co_await read(snapshot));
   } catch (const Error& error) {
     trouble = error.message();
@@ -104,6 +107,28 @@ Task<> Board::look() {
   if (trouble_.allow(parts_.clock.now())) log_.debug("console_without_redis", {{"error", trouble}});
   sample(nullptr);
   publish_away(trouble);
+}
+
+// Plots that begin late, or lack a minute later, are no reason to show nothing else.
+Task<> Board::recall() {
+  if (recalled_) co_return;
+  recalled_ = true;
+  std::vector<Sample> older;
+  try {
+    older = co_await kept_.load();
+  } catch (const Error& error) {
+    log_.debug("console_history_unread", {{"error", error.message()}});
+  }
+  history_.put_before(older);
+}
+
+Task<> Board::keep(std::optional<Sample> minute) {
+  if (!minute || !parts_.is_leader()) co_return;
+  try {
+    co_await kept_.add(*minute);
+  } catch (const Error& error) {
+    log_.debug("console_history_unkept", {{"error", error.message()}});
+  }
 }
 
 Task<boost::json::object> Board::read(const queue::QueueSnapshot& snapshot) {
@@ -135,9 +160,9 @@ Task<boost::json::object> Board::read(const queue::QueueSnapshot& snapshot) {
   co_return state;
 }
 
-void Board::sample(const queue::QueueSnapshot* s) {
+std::optional<Sample> Board::sample(const queue::QueueSnapshot* s) {
   const auto now = parts_.clock.now();
-  if (sampled_at_ != Instant{} && now - sampled_at_ < kSamplePeriod - 1s) return;
+  if (sampled_at_ != Instant{} && now - sampled_at_ < kSamplePeriod - 1s) return std::nullopt;
   sampled_at_ = now;
   Sample sample{.at = to_unix(parts_.clock.wall()), .known = s != nullptr};
   if (s) {
@@ -150,6 +175,7 @@ void Board::sample(const queue::QueueSnapshot* s) {
     sample.dead = number(s->dead);
   }
   history_.add(sample);
+  return minutes_.add(sample);
 }
 
 boost::json::object Board::about() const {

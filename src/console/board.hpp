@@ -7,6 +7,7 @@
 #include "base/time.hpp"
 #include "console/history.hpp"
 #include "console/hub_seen.hpp"
+#include "console/kept_history.hpp"
 #include "console/run_watch.hpp"
 #include "queue/heartbeats.hpp"
 #include "queue/operator_pages.hpp"
@@ -32,7 +33,8 @@ namespace botburrow::console {
 ///
 /// One loop reads Redis: every two seconds while somebody looks, every ten for the plots otherwise.
 /// Readers get what it has read, so that a thousand of them cost Redis and this process no more
-/// than one.
+/// than one. The leader's board keeps the plots in Redis, by the minute, and every board begins
+/// with what is kept there: a restart or another leader leaves no hole.
 class Board {
  public:
   /// Who is shown a state: those who may read transcripts see what agents are doing.
@@ -76,7 +78,10 @@ class Board {
   Task<> until_connected();
   Task<> look();
   Task<boost::json::object> read(const queue::QueueSnapshot& snapshot);
-  void sample(const queue::QueueSnapshot* snapshot);
+  /// A minute that has ended with it.
+  std::optional<Sample> sample(const queue::QueueSnapshot* snapshot);
+  Task<> keep(std::optional<Sample> minute);
+  Task<> recall();
   void publish(boost::json::object state);
   void publish_away(const std::string& reason);
   void put(boost::json::object state);
@@ -88,6 +93,9 @@ class Board {
   Log log_;
   LogThrottle trouble_{std::chrono::seconds(60)};
   History history_;
+  KeptHistory kept_;
+  MinuteSamples minutes_;
+  bool recalled_ = false;
   Bell changed_;
   Bell wanted_;
   ShotPtr shot_;

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 namespace botburrow::console {
-namespace {
 
 void raise(Sample& highest, const Sample& sample) {
   highest.at = sample.at;
@@ -23,13 +22,20 @@ void raise(Sample& highest, const Sample& sample) {
   higher(highest.dead, sample.dead);
 }
 
-}  // namespace
-
 void History::add(Sample sample) {
   kept_.push_back(sample);
   if (kept_.size() <= kept_max_) return;
   kept_.pop_front();
   ++first_;
+}
+
+void History::put_before(const std::vector<Sample>& older) {
+  auto end = older.end();
+  while (end != older.begin() && !kept_.empty() && (end - 1)->at >= kept_.front().at)
+    --end;
+  const auto room = static_cast<std::ptrdiff_t>(kept_max_ - std::min(kept_max_, kept_.size()));
+  const auto begin = end - std::min(room, end - older.begin());
+  kept_.insert(kept_.begin(), begin, end);
 }
 
 std::vector<Sample> History::plot(double since, std::size_t points_max) const {

@@ -201,10 +201,23 @@ TEST_F(ConsoleBrowser, TenThousandActivationsStayFluent) {
   open();
   show("#/activations");
   EXPECT_TRUE(sees("of 10,000"));
+  EXPECT_LT(browser->bytes(), 150'000) << "the page with its first list";
   ASSERT_TRUE(click("Older ›"));
   EXPECT_TRUE(sees("51–100 of 10,000"));
+  browser->eval("window.scrollTo(0, document.documentElement.scrollHeight)");
+  EXPECT_TRUE(browser->until("window.scrollY > 100"));
+  EXPECT_TRUE(browser->until(
+      "(row => row.getBoundingClientRect().top < innerHeight && "
+      "row.getBoundingClientRect().bottom > 0)([...document.querySelectorAll('tbody tr')].at(-1))"))
+      << "the last row is scrolled to";
+  for (int page = 3; page <= 10; ++page) {
+    ASSERT_TRUE(click("Older ›"));
+    ASSERT_TRUE(sees(fmt::format("{}–{} of 10,000", page * 50 - 49, page * 50)));
+  }
+  ASSERT_TRUE(click("‹ Newer"));
+  EXPECT_TRUE(sees("401–450 of 10,000"));
   EXPECT_LE(browser->eval("document.querySelectorAll('tbody tr').length").to_number<int>(), 60);
-  EXPECT_LT(browser->bytes(), 300'000) << "two pages of the list and all files";
+  EXPECT_LT(browser->bytes(), 600'000) << "eleven pages of the list, and all files";
 }
 
 TEST_F(ConsoleBrowser, OnePageLoadMovesLessThan150KB) {

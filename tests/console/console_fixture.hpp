@@ -68,7 +68,7 @@ class ConsoleTest : public test::ServiceTest {
                                         ConsoleParts{.redis = *console_redis,
                                                      .hub = *hub,
                                                      .catalog = catalog,
-                                                     .clock = system_clock(),
+                                                     .clock = *clock,
                                                      .is_leader = [this] { return leads; },
                                                      .hub_seen = [this] { return hub_seen; },
                                                      .scrubber = &scrubber},
@@ -86,13 +86,16 @@ class ConsoleTest : public test::ServiceTest {
     run(console_redis->ready(Deadline::in(5s)));
     console->start();
   }
+  /// The coordinator ends; another may be opened.
+  void close_console() {
+    if (!console) return;
+    run(console->stop());
+    run(console_redis->stop());
+    run(server->stop(1s));
+    console.reset();
+  }
   void close() {
-    if (console) {
-      run(console->stop());
-      run(console_redis->stop());
-      run(server->stop(1s));
-      console.reset();
-    }
+    close_console();
     run(redis_client.stop());
     run(waits.stop());
   }
@@ -177,6 +180,7 @@ class ConsoleTest : public test::ServiceTest {
   Log log{lines, {.level = LogLevel::debug}};
   Metrics metrics;
   bool leads = true;
+  Clock* clock = &system_clock();
   std::optional<HubSeen> hub_seen;
   Scrubber scrubber;
   std::string hub_url, hub_key;

@@ -1,6 +1,7 @@
 // The console's rules: what a plot keeps, what a journal's lines tell, who is on the roster.
 #include "base/json.hpp"
 #include "console/history.hpp"
+#include "console/kept_history.hpp"
 #include "console/progress.hpp"
 #include "console/roster.hpp"
 
@@ -61,6 +62,58 @@ TEST(ConsoleHistory, APointStaysWhatItIsWhileTimeGoesOn) {
     EXPECT_EQ(before[i].at, after[i].at);
     EXPECT_EQ(before[i].depth[0], after[i].depth[0]);
   }
+}
+
+TEST(ConsoleHistory, WhatOthersKeptComesBeforeWhatWasSeenHere) {
+  History history(5);
+  history.add({.at = 100, .dead = 1});
+  history.add({.at = 110, .dead = 2});
+  history.put_before({{.at = 10, .dead = 7},
+                      {.at = 40, .dead = 8},
+                      {.at = 70},
+                      {.at = 95, .dead = 9},
+                      {.at = 100, .dead = 50},
+                      {.at = 130, .dead = 50}});
+  const auto points = history.plot(0, 100);
+  std::vector<double> dead;
+  for (const auto& point : points)
+    dead.push_back(point.dead);
+  EXPECT_THAT(dead, testing::ElementsAre(8, 0, 9, 1, 2)) << "the oldest had no room";
+  history.add({.at = 120, .dead = 3});
+  EXPECT_EQ(history.size(), 5u);
+}
+
+TEST(ConsoleHistory, AMinuteIsTheHighestOfItsSamplesAndOneWithoutRedisIsNone) {
+  MinuteSamples minutes;
+  EXPECT_FALSE(minutes.add({.at = 60, .depth = {1, 0, 0}}));
+  EXPECT_FALSE(minutes.add({.at = 80, .depth = {9, 0, 0}, .oldest = {0, 0, 4}}));
+  EXPECT_FALSE(minutes.add({.at = 119, .depth = {2, 0, 0}}));
+  const auto ended = minutes.add({.at = 120, .known = false});
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(ended->at, 119);
+  EXPECT_EQ(ended->depth[0], 9);
+  EXPECT_EQ(ended->oldest[2], 4);
+  EXPECT_FALSE(minutes.add({.at = 180, .depth = {1, 0, 0}})) << "nobody saw the minute of 120";
+  EXPECT_TRUE(minutes.add({.at = 700})) << "however late the next one comes";
+}
+
+TEST(ConsoleHistory, WhatIsKeptIsReadAsItWasAndGarbageIsNot) {
+  const Sample sample{.at = 1'790'000'000.7,
+                      .depth = {1000, 2, 0},
+                      .oldest = {12.34, 0, 90000},
+                      .running = 40,
+                      .held_off = 5,
+                      .dead = 6};
+  const auto text = encode(sample);
+  EXPECT_EQ(text, "[1790000000,1000,2,0,12.3,0,90000,40,5,6]");
+  const auto back = decode_sample(text);
+  ASSERT_TRUE(back);
+  EXPECT_TRUE(back->known);
+  EXPECT_EQ(encode(*back), text);
+  for (const char* bad : {"", "x", "{}", "[1,2]", "[1,2,3,4,5,6,7,8,9,-1]",
+                          "[1,2,3,4,5,6,7,8,9,\"a\"]", "[1,2,3,4,5,6,7,8,9,10,11]"})
+    EXPECT_FALSE(decode_sample(bad)) << bad;
+  EXPECT_FALSE(decode_sample("[" + std::string(1000, '1') + ",2,3,4,5,6,7,8,9,10]"));
 }
 
 TEST(ConsoleHistory, WhereNothingWasKnownThereIsAGap) {
