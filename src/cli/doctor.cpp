@@ -90,6 +90,14 @@ std::string stopped_system(const Context& context, const LocateFlags& flags,
   return fmt::format("the system of {} is stopped; start it with `botburrow up`", folder);
 }
 
+/// Ports that somebody gave to a service of this machine. Defaults say nothing: which services run
+/// here is not known.
+void add_port(doctor::Place& place, const Settings& settings, const std::string& name) {
+  if (!settings.problems().empty() || !settings.is_set(name)) return;
+  const auto port = static_cast<int>(settings.integer(name));
+  if (port > 0) place.ports.emplace_back(name, port);
+}
+
 /// Services apart: what a coordinator and a runner would read here.
 Patient examine(const Context& context, const LocateFlags& flags, const DoctorFlags& own) {
   const auto client = settings_of(context, flags, "client");
@@ -122,6 +130,8 @@ Patient examine(const Context& context, const LocateFlags& flags, const DoctorFl
     const auto coordinator = settings_of(context, flags, "coordinator");
     const auto runner = settings_of(context, flags, "runner");
     patient.facts.settings = doctor::settings_facts({&client, &coordinator, &runner});
+    add_port(patient.place, coordinator, "METRICS_PORT");
+    add_port(patient.place, settings_of(context, flags, "hub"), "API_PORT");
   }
   if (trouble.empty())
     take_place(patient, system,

@@ -2,10 +2,13 @@
 #include "cli/doctor/check.hpp"
 #include "cli/doctor/facts.hpp"
 #include "cli/doctor/look.hpp"
+#include "run_program.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <set>
 #include <sstream>
@@ -13,6 +16,7 @@
 namespace botburrow::cli::doctor {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -45,6 +49,28 @@ queue::ActivationResult result(std::string status, std::string error = "", doubl
   if (!error.empty()) out.error = std::move(error);
   out.timestamp = to_rfc3339(from_unix(kNow - age));
   return out;
+}
+
+PortFacts port(std::string said_by, int number, std::vector<std::string> listens_on,
+               std::string holder) {
+  return {.service = "a service",
+          .said_by = std::move(said_by),
+          .url = "",
+          .port = number,
+          .here = true,
+          .listens_on = std::move(listens_on),
+          .holder = std::move(holder)};
+}
+
+PortFacts url_port(std::string service, std::string url, std::string address,
+                   std::vector<std::string> listens_on) {
+  return {.service = std::move(service),
+          .said_by = url,
+          .url = url,
+          .port = 9090,
+          .addresses = {std::move(address)},
+          .here = true,
+          .listens_on = std::move(listens_on)};
 }
 
 queue::Waiting waiting(queue::TaskType type) {
@@ -210,7 +236,23 @@ std::vector<Injected> every_fault() {
        [](F& f) { f.services.push_back(service("coordinator", "http://c2:9090")); }},
       {"leader.generation", "missing", [](F& f) { f.queue.snapshot.generation.clear(); }},
       {"coordinator.ready", "refused", [](F& f) { f.services[0].trouble = "Connection refused"; }},
-      {"coordinator.ready", "another program", [](F& f) { f.services[0].name = "nginx"; }},
+      {"ports.taken", "answered by nginx", [](F& f) { f.services[0].name = "nginx"; }},
+      {"ports.taken", "METRICS_PORT=9095 is held by prometheus (process 7)",
+       [](F& f) {
+         f.ports = {port("METRICS_PORT=9095", 9095, {"0.0.0.0"}, "prometheus (process 7)")};
+       }},
+      {"ports.taken", "held by another program",
+       [](F& f) { f.ports = {port("API_PORT=8000", 8000, {"127.0.0.1"}, "")}; }},
+      {"ports.address", "10.0.0.5 on this machine, which listens on 127.0.0.1 only",
+       [](F& f) {
+         f.ports = {url_port("coordinator", "http://c1:9090", "10.0.0.5", {"127.0.0.1"})};
+         f.services[0].trouble = "Connection refused";  // follows from it, and is not named
+       }},
+      {"ports.address", "API_HOST=0.0.0.0",
+       [](F& f) {
+         f.ports = {url_port("Hub", "http://hub:8000", "10.0.0.5", {"127.0.0.1", "::1"})};
+         f.hub.reach_trouble = "Connection refused";
+       }},
       {"coordinator.ready", "hangs", [](F& f) { f.services[0].health_status = 503; }},
       {"runner.ready", "draining",
        [](F& f) {
@@ -405,6 +447,11 @@ TEST(DoctorVerdicts, NothingIsWellThatWasNotLookedAt) {
   facts.machine.unseen_files = {"keys.json: Permission denied"};
   EXPECT_FALSE(verdict_of(facts, "machine.secrets").nothing_to_check);
   EXPECT_TRUE(skips(facts, "machine.secrets"));
+  facts.ports_trouble = "timed out";
+  for (const char* id : {"ports.taken", "ports.address"}) {
+    EXPECT_TRUE(skips(facts, id));
+    EXPECT_FALSE(verdict_of(facts, id).nothing_to_check);
+  }
 }
 
 TEST(DoctorVerdicts, AgentsThatTheHubSaidNothingAboutAreNotWell) {
@@ -422,6 +469,85 @@ TEST(DoctorVerdicts, AgentsThatTheHubSaidNothingAboutAreNotWell) {
   facts.definitions.agents[0].known_to_hub = false;
   EXPECT_THAT(verdict_of(facts, "definitions.registered").evidence, HasSubstr("scribe"));
   EXPECT_THAT(faults_of(facts), ElementsAre("definitions.registered"));
+}
+
+TEST(DoctorVerdicts, PortsThatAreOursFreeOrElsewhereAreWell) {
+  auto facts = healthy();
+  facts.ports = {port("METRICS_PORT=9095", 9095, {"0.0.0.0"}, "botburrow (process 7)"),
+                 port("API_PORT=8001", 8001, {}, ""),
+                 url_port("coordinator", "http://c1:9090", "10.0.0.5", {"0.0.0.0"}),
+                 url_port("runner", "http://r1:9091", "::1", {"::"}),
+                 url_port("Hub", "http://hub:8000", "10.0.0.9", {"127.0.0.1"})};
+  facts.ports[0].answered_by = "botburrow-coordinator";
+  facts.ports[3].addresses = {"::1", "127.0.0.1"};  // one of a name's addresses is enough
+  facts.ports[3].listens_on = {"127.0.0.1"};
+  facts.ports[4].here = false;  // another machine's port of the same number
+  EXPECT_THAT(faults_of(facts), IsEmpty());
+  EXPECT_THAT(verdict_of(facts, "ports.taken").evidence,
+              AllOf(HasSubstr("botburrow-coordinator's"), HasSubstr("API_PORT=8001 is free")));
+}
+
+TEST(DoctorLooks, WhoWaitsForConnectionsStandsInTheKernelsTable) {
+  std::istringstream v4(
+      "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout "
+      "inode\n"
+      "   0: 0100007F:2382 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 "
+      "12345 1 0000000000000000 100 0 0 10 0\n"
+      "   1: 0500000A:2382 0600000A:C350 01 00000000:00000000 00:00000000 00000000     0        0 "
+      "12346 1 0000000000000000 20 4 30 10 -1\n");
+  const auto found = listeners_of(v4);
+  ASSERT_EQ(found.size(), 1u) << "connections are no listeners";
+  EXPECT_EQ(found[0].address, "127.0.0.1");
+  EXPECT_EQ(found[0].port, 9090);
+  EXPECT_EQ(found[0].inode, 12345u);
+  std::istringstream v6(
+      "  sl  local_address                         remote_address                        st ...\n"
+      "   0: 00000000000000000000000001000000:1F40 00000000000000000000000000000000:0000 0A "
+      "00000000:00000000 00:00000000 00000000     0        0 77 1 0000000000000000 100 0 0 10 0\n"
+      "   1: 0000000000000000FFFF00000100007F:1F41 00000000000000000000000000000000:0000 0A "
+      "00000000:00000000 00:00000000 00000000     0        0 78 1 0000000000000000 100 0 0 10 0\n");
+  const auto six = listeners_of(v6);
+  ASSERT_EQ(six.size(), 2u);
+  EXPECT_EQ(six[0].address, "::1");
+  EXPECT_EQ(six[0].port, 8000);
+  EXPECT_EQ(six[1].address, "127.0.0.1");
+}
+
+TEST(DoctorLooks, TheTightestMemoryLimitOfAnyGroupAboveCounts) {
+  const ScratchFolder folder;
+  const auto write = [&](const std::string& name, const std::string& text) {
+    std::filesystem::create_directories(
+        std::filesystem::path(folder.path() + "/" + name).parent_path());
+    std::ofstream(folder.path() + "/" + name) << text;
+  };
+  const auto find = [&](const char* own) {
+    std::istringstream text(own);
+    return find_cgroup_memory(folder.path(), text);
+  };
+  const auto* deep = "0::/system.slice/botburrow-runner@a.service\n";
+  EXPECT_FALSE(find(deep));
+  write("system.slice/botburrow-runner@a.service/memory.max", "max\n");
+  write("system.slice/memory.max", "1000\n");
+  write("system.slice/memory.current", "950\n");
+  write("system.slice/memory.stat", "anon 100\ninactive_file 50\n");
+  auto group = find(deep);
+  ASSERT_TRUE(group);
+  EXPECT_EQ(group->limit, 1000u);
+  EXPECT_EQ(group->used, 900u);
+  EXPECT_EQ(group->path, "/system.slice");
+  // A container sees its own group at the root, whatever its path says.
+  write("memory.max", "500");
+  EXPECT_EQ(find("0::/kubepods/pod1\n")->limit, 500u);
+  // Version 1.
+  write("memory/docker/abc/memory.limit_in_bytes", "300\n");
+  write("memory/docker/abc/memory.usage_in_bytes", "290\n");
+  write("memory/docker/abc/memory.stat", "inactive_file 1\ntotal_inactive_file 40\n");
+  write("memory/memory.limit_in_bytes", "9223372036854771712\n");
+  group = find("5:cpu,cpuacct:/docker/abc\n4:memory:/docker/abc\n");
+  ASSERT_TRUE(group);
+  EXPECT_EQ(group->limit, 300u);
+  EXPECT_EQ(group->used, 250u);
+  EXPECT_FALSE(find("4:memory:/elsewhere\n")) << "no limit at all";
 }
 
 TEST(DoctorLooks, PagesOfFilesThatNobodyUsesAreNotMemoryInUse) {

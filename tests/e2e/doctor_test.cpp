@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 
 #include <signal.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -203,6 +204,25 @@ TEST_F(Doctor, FullDiskAndBrokenMountAreNamed) {
   const test::SmallVolume volume(4 << 20);
   volume.fill();
   expect_fault("machine.disk", {{"WORKSPACE_ROOT", volume.path()}});
+}
+
+TEST_F(Doctor, PortsThatOthersHoldOrThatListenElsewhereAreNamed) {
+  start_services();
+  const TakenPort taken(io_);
+  const auto setting = fmt::format("METRICS_PORT={}", taken.number());
+  const auto ran = doctor({{"METRICS_PORT", std::to_string(taken.number())}});
+  EXPECT_THAT(faults_of(ran), ElementsAre("ports.taken")) << ran.out;
+  EXPECT_THAT(ran.out, HasSubstr(fmt::format("{} is held by ", setting)));
+  EXPECT_THAT(ran.out, HasSubstr(fmt::format("(process {})", ::getpid())));
+  // Another service of ours where a runner should be.
+  const auto swapped = run({"doctor", "--json", "--runner", url_of(*coordinator_)}, {}, 25s);
+  EXPECT_THAT(faults_of(swapped), ElementsAre("ports.taken")) << swapped.out;
+  // A service listens on 127.0.0.1 alone, and a URL names another address of this machine.
+  auto& local = start({"runner"}, {{"METRICS_HOST", "127.0.0.1"}, {"RUNNER_ID", "local"}});
+  const auto port = url_of(local).substr(url_of(local).rfind(':'));
+  const auto aside = run({"doctor", "--json", "--runner", "http://127.0.0.2" + port}, {}, 25s);
+  EXPECT_THAT(faults_of(aside), ElementsAre("ports.address")) << aside.out;
+  EXPECT_THAT(aside.out, HasSubstr("listens on 127.0.0.1 only"));
 }
 
 TEST_F(Doctor, EndsByItselfWhereNothingAnswers) {

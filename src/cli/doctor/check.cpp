@@ -38,8 +38,8 @@ Verdict nothing_there(std::string why) {
 std::vector<Check> all_checks() {
   std::vector<Check> all;
   for (const auto* group :
-       {&settings_checks(), &machine_checks(), &redis_checks(), &hub_checks(), &leader_checks(),
-        &runner_checks(), &queue_checks(), &definition_checks(), &model_checks()})
+       {&settings_checks(), &machine_checks(), &port_checks(), &redis_checks(), &hub_checks(),
+        &leader_checks(), &runner_checks(), &queue_checks(), &definition_checks(), &model_checks()})
     all.insert(all.end(), group->begin(), group->end());
   return all;
 }

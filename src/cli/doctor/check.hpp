@@ -48,6 +48,7 @@ const std::vector<Check>& runner_checks();
 const std::vector<Check>& definition_checks();
 const std::vector<Check>& model_checks();
 const std::vector<Check>& machine_checks();
+const std::vector<Check>& port_checks();
 
 /// All of them, in the order of the report: what others rest on comes first.
 std::vector<Check> all_checks();

@@ -36,6 +36,7 @@ Verdict reached(const Facts& facts) {
   if (!h.name_trouble.empty()) return unknown("its name does not resolve");
   if (h.reach_trouble.empty()) return good(h.url);
   if (!facts.machine.proxy_trouble.empty()) return unknown("the proxy does not answer");
+  if (listens_elsewhere(facts, h.url)) return unknown("it listens on another address");
   return fault(h.reach_trouble);
 }
 

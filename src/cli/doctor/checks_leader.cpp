@@ -58,12 +58,10 @@ Verdict services(const Facts& facts, const std::string& kind) {
     if (service.kind != kind) continue;
     if (!service.trouble.empty() && !facts.machine.proxy_trouble.empty())
       return unknown("the proxy does not answer");
+    // What has a check of its own is named there.
+    if (listens_elsewhere(facts, service.url)) return unknown("it listens on another address");
+    if (answered_by_another(service)) return unknown("another program has its port");
     if (!service.trouble.empty()) return fault(fmt::format("{}: {}", service.url, service.trouble));
-    if (!service.name.empty() && service.name != "botburrow-" + kind) {
-      return fault(fmt::format("{} is answered by {}", service.url, service.name),
-                   "another program has that port",
-                   "give one of the two another port (METRICS_PORT)");
-    }
     if (service.health_status != 200) {
       return fault(fmt::format("{}/health answers {}: {}", service.url, service.health_status,
                                service.reason),
@@ -73,7 +71,6 @@ Verdict services(const Facts& facts, const std::string& kind) {
       const auto& reason = service.reason;
       const auto evidence =
           fmt::format("{}/ready answers {}: {}", service.url, service.ready_status, reason);
-      // What has a check of its own is named there.
       if (reason == "redis" && !facts.redis.answers()) return unknown("not ready: Redis");
       if ((reason == "hub_key" || reason == "hub") && !facts.hub.takes_key())
         return unknown("not ready: the Hub");

@@ -81,6 +81,19 @@ struct ServiceFacts {
   std::map<std::string, double> metrics;  ///< those that doctor reads, summed over their labels
 };
 
+/// A port of this machine that a service of ours has by a setting, or that a URL names.
+struct PortFacts {
+  std::string service;  ///< Hub, coordinator, runner
+  std::string said_by;  ///< the URL, or `METRICS_PORT=9090`
+  std::string url;      ///< empty: by a setting
+  int port = 0;
+  std::vector<std::string> addresses = {};   ///< that the URL's host means
+  bool here = false;                         ///< they are of this machine
+  std::vector<std::string> listens_on = {};  ///< addresses of this machine, at that port
+  std::string holder = {};                   ///< `nginx (process 12)`; empty: not seen
+  std::string answered_by = {};              ///< the name it gives itself; of settings' ports only
+};
+
 struct AgentFactsHere {
   std::string name;
   std::string executor;  ///< its type where a program is to run it; empty: the built-in loop
@@ -141,6 +154,8 @@ struct Facts {
   QueueFacts queue;
   HubFacts hub;
   std::vector<ServiceFacts> services;
+  std::vector<PortFacts> ports;
+  std::string ports_trouble;  ///< the look at them took too long
   DefinitionFacts definitions;
   std::vector<ModelFacts> models;
   std::string models_trouble;
@@ -148,5 +163,11 @@ struct Facts {
   MachineFacts machine;
   double now = 0;  ///< Unix seconds
 };
+
+/// The URL's address is of this machine, and its port is listened to on others only.
+bool listens_elsewhere(const PortFacts& port);
+bool listens_elsewhere(const Facts& facts, const std::string& url);
+/// By its own word it is another program than the one that should be there.
+bool answered_by_another(const ServiceFacts& service);
 
 }  // namespace botburrow::cli::doctor

@@ -60,6 +60,8 @@ Task<> look_at_all(const Ground& ground, const Place& place, BlockingPool& pool,
   else
     looks.spawn("hub", [&] { return look_at_hub(ground, place, facts.hub); });
   looks.spawn("services", [&] { return look_at_services(ground, place, facts.services); });
+  looks.spawn("ports",
+              [&] { return look_at_ports(ground, place, pool, facts.ports, facts.ports_trouble); });
   looks.spawn("agents", [&] { return look_at_agents(ground, place, pool, facts); });
   looks.spawn("machine", [&] { return look_at_machine(ground, place, pool, facts.machine); });
   co_await looks.join();

@@ -49,21 +49,40 @@ DiskFacts look_at_disk(const std::string& path, const std::string& purpose) {
   return disk;
 }
 
-std::uint64_t number_in(const char* path) {
+/// "max" reads as 0, and so does a file that is not there.
+std::uint64_t number_in(const std::string& path) {
   std::ifstream file(path);
   std::uint64_t value = 0;
   return file >> value ? value : 0;
 }
 
+/// What version 1 says where there is no limit is close to 2^63.
+constexpr std::uint64_t kNoLimit = std::uint64_t{1} << 60;
+
+/// Names of the files of one version.
+struct MemoryFiles {
+  std::string mount, limit, used, unused_pages;
+};
+
+void consider(const std::string& root, const MemoryFiles& files, const std::string& group,
+              std::optional<CgroupMemory>& tightest) {
+  const auto folder = root + files.mount + group;
+  const auto limit = number_in(folder + "/" + files.limit);
+  if (limit == 0 || limit >= kNoLimit || (tightest && tightest->limit <= limit)) return;
+  std::ifstream stat(folder + "/memory.stat");
+  tightest = {.limit = limit,
+              .used = memory_in_use(number_in(folder + "/" + files.used), stat, files.unused_pages),
+              .path = group.empty() ? "/" : group};
+}
+
 /// Memory of this cgroup where it has a limit, else of the machine. Pages of files that nobody has
 /// used lately are given back before anything is ended, so they are not counted.
 void look_at_memory(MachineFacts& machine) {
-  const auto limit = number_in("/sys/fs/cgroup/memory.max");  // "max" reads as 0
-  if (limit > 0) {
-    machine.memory_limit = limit;
-    std::ifstream stat("/sys/fs/cgroup/memory.stat");
-    machine.memory_used = memory_in_use(number_in("/sys/fs/cgroup/memory.current"), stat);
-    machine.memory_of = "this cgroup";
+  std::ifstream own("/proc/self/cgroup");
+  if (const auto group = find_cgroup_memory("/sys/fs/cgroup", own)) {
+    machine.memory_limit = group->limit;
+    machine.memory_used = group->used;
+    machine.memory_of = "cgroup " + group->path;
     return;
   }
   std::ifstream file("/proc/meminfo");
@@ -134,11 +153,42 @@ Task<> ask_proxy(const Ground& ground, MachineFacts& machine) {
 
 }  // namespace
 
-std::uint64_t memory_in_use(std::uint64_t current, std::istream& memory_stat) {
+std::uint64_t memory_in_use(std::uint64_t current, std::istream& memory_stat,
+                            std::string_view unused_pages) {
   std::string name;
   for (std::uint64_t bytes = 0; memory_stat >> name >> bytes;)
-    if (name == "inactive_file") return current - std::min(current, bytes);
+    if (name == unused_pages) return current - std::min(current, bytes);
   return current;
+}
+
+std::optional<CgroupMemory> find_cgroup_memory(const std::string& root, std::istream& own) {
+  static const MemoryFiles v2{.mount = "",
+                              .limit = "memory.max",
+                              .used = "memory.current",
+                              .unused_pages = "inactive_file"};
+  static const MemoryFiles v1{.mount = "/memory",
+                              .limit = "memory.limit_in_bytes",
+                              .used = "memory.usage_in_bytes",
+                              .unused_pages = "total_inactive_file"};
+  std::optional<CgroupMemory> tightest;
+  for (std::string line; std::getline(own, line);) {
+    const auto first = line.find(':');
+    const auto second = line.find(':', first + 1);
+    if (first == std::string::npos || second == std::string::npos) continue;
+    const auto controllers = "," + line.substr(first + 1, second - first - 1) + ",";
+    const bool is_v2 = controllers == ",,";
+    if (!is_v2 && controllers.find(",memory,") == std::string::npos) continue;
+    // In a container the path may be one of the host: what is mounted at the root is ours then.
+    auto group = line.substr(second + 1);
+    while (group.ends_with('/'))
+      group.pop_back();
+    for (;;) {
+      consider(root, is_v2 ? v2 : v1, group, tightest);
+      if (group.empty()) break;
+      group.erase(group.rfind('/'));
+    }
+  }
+  return tightest;
 }
 
 Task<> look_at_machine(const Ground& ground, const Place& place, BlockingPool& pool,
