@@ -32,12 +32,28 @@ Task<> run_all(LocalWorld& world, Outcomes& outcomes, Progress progress) {
   co_await show_secrets(run);
 }
 
+/// An error of one is no end of the other; to be cancelled is.
+Task<> run_both(LocalWorld& world, Outcomes& outcomes, Progress progress, TaskGroup& beside) {
+  std::exception_ptr failure;
+  try {
+    co_await with_cleanup(run_all(world, outcomes, std::move(progress)),
+                          [&world] { return world.stop(); });
+  } catch (const Error&) {
+    failure = std::current_exception();
+  }
+  co_await beside.join();
+  if (failure) std::rethrow_exception(failure);
+}
+
 }  // namespace
 
 Task<> run_local(const Ground& ground, Outcomes& outcomes, Progress progress) {
   LocalWorld world(ground);
-  co_await with_cleanup(run_all(world, outcomes, std::move(progress)),
-                        [&world] { return world.stop(); });
+  // Beside the rest: it has services of its own, and mostly waits.
+  TaskGroup beside(ground.executor);
+  beside.spawn("wire", [&] { return show_wire(ground, outcomes, progress); });
+  co_await with_cleanup(run_both(world, outcomes, progress, beside),
+                        [&beside] { return beside.stop(); });
 }
 
 }  // namespace botburrow::cli::verify

@@ -32,6 +32,9 @@ Task<> show_leader_ends(LocalRun& run);  ///< A11 A12 A42 A47
 Task<> show_wrong_settings(LocalRun& run);  ///< A27 A28 A29
 Task<> show_secrets(LocalRun& run);         ///< A49 A58
 
+/// A55 A56 A60, in a system of its own beside the other. What it throws is the failure of those.
+Task<> show_wire(const Ground& ground, Outcomes& outcomes, Progress progress);
+
 /// All of it: two coordinators, three runners, a Hub, a Redis and a model on this machine.
 Task<> run_local(const Ground& ground, Outcomes& outcomes, Progress progress);
 

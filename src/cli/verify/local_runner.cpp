@@ -24,22 +24,6 @@ Child& launch_runner(LocalWorld& world, const std::string& name, const std::stri
   return child;
 }
 
-Task<> until_ready(LocalWorld& world, Child& child) {
-  const auto url = co_await world.url_of(child);
-  const auto ready = [&world, url]() -> Task<bool> {
-    co_return (co_await world.get(url + "/ready")).status == 200;
-  };
-  co_await world.until(child.name() + " is ready", ready);
-}
-
-Task<> until_at_rest(LocalWorld& world) {
-  const auto rest = [&world]() -> Task<bool> {
-    const auto census = co_await world.view().census();
-    co_return census.waiting == 0 && census.leased == 0;
-  };
-  co_await world.until("nothing waits or runs", rest, 60s);
-}
-
 Task<> add_work(LocalWorld& world, std::string agent, std::string priority, std::string task) {
   const auto ran = co_await world.run(
       {"queue", "add", agent, "--priority", priority, "--task", task, "--force", "--unchecked"});
@@ -70,7 +54,7 @@ Task<std::string> slow_work(LocalWorld& world) {
 
 Task<Outcome> answered_once(LocalWorld& world, std::string id, std::string before) {
   co_await world.until_answered(id, "verify-slow", 60s);
-  co_await until_at_rest(world);
+  co_await world.until_at_rest();
   const auto count = co_await world.answers(id, "verify-slow");
   const auto evidence = fmt::format("{}; {} answer", before, count);
   co_return count == 1 ? passed(evidence) : failed(evidence);
@@ -81,11 +65,11 @@ Task<Outcome> answered_once(LocalWorld& world, std::string id, std::string befor
 Task<> show_one_runner(LocalRun& run) {
   auto& world = run.world;
   auto& runner = launch_runner(world, "verify-runner-1", "hybrid", "2");
-  co_await until_ready(world, runner);
-  co_await until_at_rest(world);
+  co_await world.until_ready(runner);
+  co_await world.until_at_rest();
   const auto id = co_await world.ask("@verify-anna are you there?");
   co_await world.until_answered(id, "verify-anna");
-  co_await until_at_rest(world);
+  co_await world.until_at_rest();
   co_await run.show("A53", [&]() -> Task<Outcome> {
     const auto answer =
         co_await world.get(world.hub_url() + "/api/v1/agents/verify-anna", world.service_key());
@@ -112,13 +96,19 @@ Task<> show_one_runner(LocalRun& run) {
         fmt::format("{} calls: {} tokens in, {} out, at the Hub and at the model", calls, in, out));
   });
   co_await run.show("A41", [&]() -> Task<Outcome> {
+    // An agent with an MCP server, and long enough at work for its program to be looked at.
+    co_await world.define(
+        "verify-desk",
+        {.model = "verify-slow", .grants = "hub:read, hub:write, desk:use", .servers = "desk"});
+    const auto asked = co_await world.ask("@verify-desk are you there?");
+    co_await world.until_answered(asked, "verify-desk");
     std::vector<std::string> missing;
     for (const auto* word : {"work_claimed", "redis_connected", "activation_completed",
-                             "activation_duration", "iteration"})
+                             "activation_duration", "iteration", "mcp_server_start"})
       if (!runner.has(word)) missing.emplace_back(word);
     co_return missing.empty() ? passed(
                                     "claim, redis, connected, activation_completed, "
-                                    "activation_duration, iteration")
+                                    "activation_duration, iteration, mcp")
                               : failed(fmt::format("missing: {}", fmt::join(missing, ", ")));
   });
   co_await run.show("A43", [&]() -> Task<Outcome> {
@@ -170,7 +160,7 @@ Task<> show_one_runner(LocalRun& run) {
   co_await run.show("A40", [&]() -> Task<Outcome> {
     for (const auto* name : {"verify-slow-2", "verify-slow-3"})
       co_await world.define(name, {.model = "verify-slow"});
-    co_await until_at_rest(world);
+    co_await world.until_at_rest();
     const auto asked = co_await world.ask("@verify-slow @verify-slow-2 @verify-slow-3 hello");
     const auto two = [&]() -> Task<bool> {
       co_return co_await world.redis_number({"HLEN", "work:active"}) == 2;
@@ -191,7 +181,7 @@ Task<> show_one_runner(LocalRun& run) {
 
 Task<> show_runner_ends(LocalRun& run) {
   auto& world = run.world;
-  co_await until_at_rest(world);
+  co_await world.until_at_rest();
   co_await run.show("A18", [&]() -> Task<Outcome> {
     const auto id = co_await slow_work(world);
     const auto begin = BootClock::now();
@@ -203,7 +193,7 @@ Task<> show_runner_ends(LocalRun& run) {
     co_await world.until("work:active is free", freed, 20s);
     const double took = seconds_since(begin);
     auto& next = launch_runner(world, "verify-runner-2", "hybrid", "2");
-    co_await until_ready(world, next);
+    co_await world.until_ready(next);
     co_return co_await answered_once(world, id,
                                      fmt::format("killed at work; free after {:.1f} s", took));
   });
@@ -216,7 +206,7 @@ Task<> show_runner_ends(LocalRun& run) {
     const int code = runner->status()->code;
     world.runners.clear();
     auto& next = launch_runner(world, "verify-runner-3", "notification", "1");
-    co_await until_ready(world, next);
+    co_await world.until_ready(next);
     const auto outcome =
         co_await answered_once(world, id, fmt::format("ended at work; exit {}", code));
     co_return code == 0 ? outcome : failed(outcome.evidence);
@@ -259,7 +249,7 @@ Task<> show_load(LocalRun& run) {
     const auto begin = BootClock::now();
     for (const auto& [id, name] : asked)
       co_await world.until_answered(id, name, 90s);
-    co_await until_at_rest(world);
+    co_await world.until_at_rest();
     std::size_t wrong = 0;
     for (const auto& [id, name] : asked)
       wrong += co_await world.answers(id, name) == 1 ? 0 : 1;
@@ -292,17 +282,22 @@ Task<> show_secrets(LocalRun& run) {
     co_return waiting == before.waiting&& waiting >= 1 ? passed(evidence) : failed(evidence);
   });
   co_await run.show("A58", [&]() -> Task<Outcome> {
-    std::size_t bytes = 0;
+    const auto secrets = world.secrets();
+    SecretSearch outside;
     for (auto* child : world.children()) {
       std::ifstream file(fmt::format("/proc/{}/cmdline", child->pid()));
       const std::string words((std::istreambuf_iterator<char>(file)), {});
-      bytes += child->text().size() + words.size();
-      for (const auto& secret : world.secrets())
-        if (child->has(secret) || words.find(secret) != std::string::npos)
-          co_return failed(child->name() + " shows a secret");
+      outside.look("the log of " + child->name(), child->text(), secrets);
+      outside.look("the command line of " + child->name(), words, secrets);
     }
-    co_return passed(fmt::format("{} secrets, in none of {} bytes of logs and command lines",
-                                 world.secrets().size(), bytes));
+    SecretSearch files;
+    look_at_files(world.folder(), secrets, files);
+    for (const auto* search : {&outside, &files, &world.programs()})
+      if (!search->found.empty()) co_return failed(search->found + " shows a secret");
+    co_return passed(fmt::format(
+        "{} secrets: not in {} bytes of logs and command lines of services, nor in {} files, nor "
+        "in command lines and environments of {} programs that they started",
+        secrets.size(), outside.bytes, files.places, world.programs().places));
   });
 }
 

@@ -18,6 +18,7 @@ using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
 constexpr auto kLook = 50ms;
+constexpr auto kLookAtPrograms = 250ms;
 constexpr auto kCall = 10s;
 constexpr std::size_t kReadMost = 64u << 10;
 
@@ -93,7 +94,8 @@ LocalWorld::LocalWorld(const Ground& ground)
       admin_key_("botburrow_admin_verify_" + random_hex(16)),
       redis_server_(ground.executor, folder_.path(), ground.random, Log::none()),
       model_(ground.executor, model_key_),
-      http_(ground.executor, {.user_agent = "botburrow-verify"}) {}
+      http_(ground.executor, {.user_agent = "botburrow-verify"}),
+      tasks_(ground.executor) {}
 
 Variables LocalWorld::environment(const Variables& more) const {
   Variables all = {{"PATH", "/usr/local/bin:/usr/bin:/bin"},
@@ -167,9 +169,21 @@ Task<> LocalWorld::start() {
   };
   service_ = client(service_key_);
   owner_ = client(owner_key_);
+  tasks_.spawn("programs", [this] { return watch_programs(); });
+}
+
+Task<> LocalWorld::watch_programs() {
+  for (;;) {
+    std::vector<int> services;
+    for (const auto& child : children_)
+      if (!child->ended()) services.push_back(child->pid());
+    look_at_programs(services, secrets(), programs_seen_, programs_);
+    co_await sleep_for(kLookAtPrograms);
+  }
 }
 
 Task<> LocalWorld::stop() {
+  co_await tasks_.stop();
   for (auto& child : children_)
     co_await child->kill();
   co_await model_.stop();
@@ -194,6 +208,22 @@ Task<> LocalWorld::until(std::string what, std::function<Task<bool>()> so,
                   fmt::format("not so within {} s: {}{}", limit.count(), what, last));
     co_await sleep_for(kLook);
   }
+}
+
+Task<> LocalWorld::until_ready(Child& child) {
+  const auto url = co_await url_of(child);
+  const auto ready = [this, url]() -> Task<bool> {
+    co_return (co_await get(url + "/ready")).status == 200;
+  };
+  co_await until(child.name() + " is ready", ready);
+}
+
+Task<> LocalWorld::until_at_rest() {
+  const auto rest = [this]() -> Task<bool> {
+    const auto census = co_await view_->census();
+    co_return census.waiting == 0 && census.leased == 0;
+  };
+  co_await until("nothing waits or runs", rest, 60s);
 }
 
 Task<json::object> LocalWorld::await_event(Child& child, std::string event,

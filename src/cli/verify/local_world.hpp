@@ -6,6 +6,7 @@
 #include "cli/parts.hpp"
 #include "cli/redis_process.hpp"
 #include "cli/verify/model_stub.hpp"
+#include "cli/verify/secret_search.hpp"
 #include "net/subprocess.hpp"
 
 #include <boost/json.hpp>
@@ -79,6 +80,9 @@ class LocalWorld {
   Task<> until(std::string what, std::function<Task<bool>()> so,
                std::chrono::seconds limit = std::chrono::seconds(30));
 
+  Task<> until_ready(Child& child);
+  Task<> until_at_rest();  ///< nothing waits or runs
+
   Task<> define(const std::string& name, AgentPlan plan = {});  ///< and registers it
   void write_definition(const std::string& name, const AgentPlan& plan);
   Task<> register_agent(std::string name);
@@ -107,6 +111,8 @@ class LocalWorld {
   std::vector<Child*> children();
   /// None of these may be seen anywhere.
   std::vector<std::string> secrets() const;
+  /// Programs that services started, as far as they were seen: looked for several times a second.
+  const SecretSearch& programs() const { return programs_; }
 
   Child* hub = nullptr;
   std::vector<Child*> coordinators, runners;
@@ -114,6 +120,7 @@ class LocalWorld {
  private:
   Variables environment(const Variables& more) const;
   net::ProcessOptions process(std::vector<std::string> words, const Variables& more) const;
+  Task<> watch_programs();
   Task<std::string> make_key(std::string name, std::string type);
 
   Ground ground_;
@@ -129,6 +136,9 @@ class LocalWorld {
   std::map<std::string, std::string> ids_;  // of agents, by name
   std::deque<std::unique_ptr<Child>> children_;
   int asked_ = 0;
+  SecretSearch programs_;
+  std::set<int> programs_seen_;
+  TaskGroup tasks_;
 };
 
 }  // namespace botburrow::cli::verify
