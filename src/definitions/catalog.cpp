@@ -255,12 +255,14 @@ void DefinitionCatalog::log_problems(const std::string& name, const Known& known
 Task<std::vector<std::string>> DefinitionCatalog::list() {
   struct Listing {
     std::vector<std::string> names;
+    std::vector<Problem> ignored;
     std::optional<Error> failure;
   };
   Listing listing = co_await pool_.run_or_leave([&source = source_, keep_dir = options_.keep_dir] {
     Listing out;
     try {
       out.names = source.list_agents();
+      out.ignored = source.ignored();
     } catch (const Error& error) {
       out.failure = error;
       out.names = kept_names(keep_dir);
@@ -269,6 +271,7 @@ Task<std::vector<std::string>> DefinitionCatalog::list() {
   });
   if (!listing.failure) {
     names_ = listing.names;
+    log_ignored(std::move(listing.ignored));
     co_return names_;
   }
   if (names_.empty()) names_ = std::move(listing.names);
@@ -276,8 +279,21 @@ Task<std::vector<std::string>> DefinitionCatalog::list() {
   co_return names_;
 }
 
+void DefinitionCatalog::log_ignored(std::vector<Problem> ignored) {
+  for (const Problem& problem : ignored) {
+    const bool known = std::ranges::any_of(ignored_, [&](const Problem& before) {
+      return before.file == problem.file && before.message == problem.message;
+    });
+    if (known || !tells_ignored_) continue;
+    log_.warning("agent_folder_ignored",
+                 {{"folder", problem.file}, {"problem", problem.message}, {"fix", problem.fix}});
+  }
+  ignored_ = std::move(ignored);
+}
+
 Task<std::vector<DefinitionCatalog::Entry>> DefinitionCatalog::load_all() {
   std::vector<Entry> out;
+  if (!std::exchange(tells_ignored_, true)) ignored_.clear();
   const std::vector<std::string> names = co_await list();
   for (const std::string& name : names) {
     try {

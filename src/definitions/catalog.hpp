@@ -54,7 +54,9 @@ class DefinitionCatalog {
   /// Names, sorted; the last known ones if the source is away.
   Task<std::vector<std::string>> list();
 
-  /// get() for every agent; those that cannot be had are left out (and logged).
+  /// get() for every agent; those that cannot be had are left out (and logged). From now on each
+  /// folder that is not taken for an agent is logged once, as `agent_folder_ignored`: one service
+  /// of a process is enough to say so.
   Task<std::vector<Entry>> load_all();
 
   /// Every skill of the source.
@@ -64,6 +66,9 @@ class DefinitionCatalog {
   std::shared_ptr<const AgentDefinition> find_known(const std::string& name) const;
   /// Problems of the last read, by agent: only agents that have any.
   std::map<std::string, std::vector<Problem>> problems() const;
+
+  /// Folders that the last list() did not take for agents, and why.
+  const std::vector<Problem>& ignored() const { return ignored_; }
 
   /// Forgets what was read about one agent, or about all (empty name), so that the next get()
   /// reads. Last good versions stay. A read under way does not bring the old version back.
@@ -78,6 +83,7 @@ class DefinitionCatalog {
   Entry apply(const std::string& name, Reading reading);
   Entry apply_loaded(const std::string& name, Known& known, Reading reading);
   Entry fall_back(const std::string& name, Known& known, Reading reading);
+  void log_ignored(std::vector<Problem> ignored);
   void log_problems(const std::string& name, const Known& known) const;
 
   const DefinitionSource& source_;
@@ -88,6 +94,8 @@ class DefinitionCatalog {
   Metrics::Values& reads_;
   std::map<std::string, Known> known_;
   std::vector<std::string> names_;
+  std::vector<Problem> ignored_;
+  bool tells_ignored_ = false;
   std::uint64_t generation_ = 0;
   std::uint64_t tickets_ = 0;
 };

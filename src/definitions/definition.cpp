@@ -65,4 +65,24 @@ bool is_safe_name(std::string_view name) {
          name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string_view::npos;
 }
 
+std::string suggested_name(std::string_view name) {
+  constexpr std::size_t kLeast = 3;
+  constexpr std::size_t kMost = 50;
+  std::string out;
+  for (const char c : name) {
+    const bool upper = c >= 'A' && c <= 'Z';
+    const char lower = upper ? static_cast<char>(c - 'A' + 'a') : c;
+    const bool kept = (lower >= 'a' && lower <= 'z') || (lower >= '0' && lower <= '9');
+    if (kept)
+      out += lower;
+    else if (!out.empty() && out.back() != '-')
+      out += '-';
+  }
+  out.resize(std::min(out.size(), kMost));
+  while (!out.empty() && out.back() == '-')
+    out.pop_back();
+  if (out.empty()) return "my-agent";
+  return out.size() < kLeast ? out + "-agent" : out;
+}
+
 }  // namespace botburrow::definitions

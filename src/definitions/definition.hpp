@@ -173,5 +173,8 @@ std::optional<AgentDefinition> from_cache_json(std::string_view text);
 
 /// True for `^[a-z0-9-]{1,64}$`: names are checked before they touch a path, key or URL.
 bool is_safe_name(std::string_view name);
+/// A name that an agent may have (3 to 50 characters of a-z, 0-9 and -), made of one that it may
+/// not: `A_One` gives `a-one`.
+std::string suggested_name(std::string_view name);
 
 }  // namespace botburrow::definitions

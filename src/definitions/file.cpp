@@ -8,10 +8,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <system_error>
 #include <utility>
 
 namespace botburrow::definitions {
@@ -43,8 +45,17 @@ FileContent failure(FileContent::State state, std::string fault) {
   FileContent out;
   out.state = state;
   out.fault = std::move(fault);
+  out.fix = "make it a readable file of at most 256 KiB";
   out.fingerprint = state == FileContent::State::absent ? "absent" : "failed";
   return out;
+}
+
+bool leads_outside(const std::filesystem::path& root, const std::filesystem::path& file) {
+  std::error_code error;
+  const auto real = std::filesystem::canonical(file, error);
+  if (error) return false;
+  const auto [end, ignored] = std::mismatch(root.begin(), root.end(), real.begin(), real.end());
+  return end != root.end();
 }
 
 bool read_all(int fd, std::size_t bytes_max, std::string& out) {
@@ -93,6 +104,16 @@ FileContent read_file(const std::string& path, std::size_t bytes_max) {
     return large;
   }
   out.state = State::read;
+  return out;
+}
+
+FileContent read_file_inside(const std::filesystem::path& root, const std::filesystem::path& file,
+                             std::size_t bytes_max) {
+  if (!leads_outside(root, file)) return read_file(file.string(), bytes_max);
+  FileContent out = failure(FileContent::State::failed,
+                            "is a link that leads out of the repository, or lies behind one");
+  out.fix = "copy what the link names into the repository";
+  out.fingerprint = file_fingerprint(file.string());
   return out;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <string_view>
 
@@ -15,12 +16,19 @@ struct FileContent {
   State state = State::failed;
   std::string text;
   std::string fault;        ///< why not, in words
+  std::string fix;          ///< what to do about it
   std::string fingerprint;  ///< of the file as it was when it was read: device, inode, size, times
 };
 
 /// Reads a regular file of at most `bytes_max` bytes. Blocking. Pipes and devices are refused
 /// without waiting for them.
 FileContent read_file(const std::string& path, std::size_t bytes_max);
+
+/// The same for a file of a repository. A repository may hold symbolic links; one that leads out of
+/// it, be it the file or a folder above it, would let a stranger read the operator's files into a
+/// prompt, and is not followed. `root` is canonical; an absent file is not outside.
+FileContent read_file_inside(const std::filesystem::path& root, const std::filesystem::path& file,
+                             std::size_t bytes_max);
 
 /// What fingerprint of a read now would be; "absent" if there is no such file.
 std::string file_fingerprint(const std::string& path);

@@ -42,6 +42,17 @@ std::vector<std::string> hosts(Section& section, std::string_view key) {
   return plain_texts(items);
 }
 
+bool is_agent_name(std::string_view name) {
+  return only(name, kNameChars) && name.size() >= 3 && name.size() <= 50;
+}
+
+std::string name_fix(const std::string& folder, const std::string& name) {
+  if (is_agent_name(folder)) return "write " + folder;
+  const auto suggested = suggested_name(folder.empty() ? name : folder);
+  return folder.empty() ? "write a name such as " + suggested
+                        : fmt::format("rename the folder to {0} and write {0}", suggested);
+}
+
 /// One pass over a config, top to bottom.
 class TopReader : SectionReader {
  public:
@@ -86,11 +97,10 @@ class TopReader : SectionReader {
   void identity() {
     const auto name = root_.text("name");
     if (name) {
-      if (!only(*name, kNameChars) || name->size() < 3 || name->size() > 50) {
-        root_.problem(
-            "name", Severity::error, "bad_format",
-            shown(*root_.get("name")) + " is not 3 to 50 characters of a-z, 0-9 and -",
-            text_.agent.empty() ? "write a name such as research-agent" : "write " + text_.agent);
+      if (!is_agent_name(*name)) {
+        root_.problem("name", Severity::error, "bad_format",
+                      shown(*root_.get("name")) + " is not 3 to 50 characters of a-z, 0-9 and -",
+                      name_fix(text_.agent, *name));
       } else if (!text_.agent.empty() && *name != text_.agent) {
         root_.problem("name", Severity::error, "mismatch",
                       fmt::format("{} is not the name of its folder, \"{}\"",

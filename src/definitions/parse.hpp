@@ -36,8 +36,12 @@ struct ParseOptions {
   std::set<std::string> api_key_env_allow;
   /// Judges where a brain's key goes; empty: not judged here.
   std::function<std::optional<KeyFault>(const Brain&)> key_fault;
-  /// Names in the operator's MCP_SERVERS_FILE, beside the built-in ones.
+  /// Names in the operator's MCP_SERVERS_FILE, beside the built-in ones, and what they ask for.
   std::set<std::string> mcp_servers_known;
+  std::set<std::string> grants_known;
+  /// False: that file was not read, so what is not known here may be known to runners. Unknown
+  /// servers and grants are then no more than an info.
+  bool mcp_servers_complete = true;
 };
 
 /// The two files of one agent, and how to call them in messages.

@@ -37,37 +37,48 @@ class CapabilityReader : SectionReader {
 
  private:
   void grants(Section& section) {
-    static const std::vector<std::string> kKnown{
+    static const std::vector<std::string> kBuiltIn{
         "hub:read",       "hub:write",       "github:read",      "github:write",
         "github:actions", "github:admin",    "brave:search",     "postgres:read",
         "postgres:write", "filesystem:read", "filesystem:write", "kubernetes:read",
         "arxiv:read",     "arxiv:search",    "kubernetes:write", "replicate:generate",
         "desk:use"};
+    auto known = kBuiltIn;
+    known.insert(known.end(), options_.grants_known.begin(), options_.grants_known.end());
     const auto items = section.texts("grants");
     for (const TextItem& item : items) {
       if (const auto fault = grant_fault(item.text)) {
         section.problem_at(
             item, "bad_format", shown(*item.node) + " " + *fault,
-            "write a grant such as " + nearest_name(item.text, kKnown).value_or("hub:read"));
+            "write a grant such as " + nearest_name(item.text, known).value_or("hub:read"));
         continue;
       }
-      if (std::ranges::find(kKnown, item.text) != kKnown.end()) continue;
-      const auto nearest = nearest_name(item.text, kKnown);
-      if (item.text.starts_with("hub:") || (nearest && !has_known_service(item.text))) {
-        section.problem_at(
-            item, "unknown_value",
-            fmt::format("{} unlocks nothing{}", shown(*item.node), did_you_mean(item.text, kKnown)),
-            nearest ? "write " + *nearest : "write hub:read or hub:write", Severity::warning);
-      }
+      if (std::ranges::find(known, item.text) != known.end()) continue;
+      const auto nearest = nearest_name(item.text, known);
+      const bool of_hub = item.text.starts_with("hub:");
+      if (!of_hub && (!nearest || has_known_service(item.text))) continue;
+      const auto fix = nearest ? "write " + *nearest : "write hub:read or hub:write";
+      // No server of the operator's can be unlocked by a grant of the Hub.
+      const bool maybe = !of_hub && !options_.mcp_servers_complete;
+      section.problem_at(
+          item, "unknown_value",
+          fmt::format("{} unlocks nothing{}{}", shown(*item.node),
+                      maybe ? " that is known here" : "", did_you_mean(item.text, known)),
+          maybe ? fix + ", if no server in the runners' MCP_SERVERS_FILE asks for it" : fix,
+          maybe ? Severity::info : Severity::warning);
     }
     out_.capabilities.grants = plain_texts(items);
   }
 
-  static bool has_known_service(std::string_view grant) {
+  bool has_known_service(std::string_view grant) const {
     static const std::vector<std::string> kServices{"hub",      "github",     "brave", "filesystem",
                                                     "postgres", "kubernetes", "arxiv", "replicate",
                                                     "http",     "aws",        "desk"};
-    return std::ranges::find(kServices, grant.substr(0, grant.find(':'))) != kServices.end();
+    const auto service = grant.substr(0, grant.find(':'));
+    return std::ranges::find(kServices, service) != kServices.end() ||
+           std::ranges::any_of(options_.grants_known, [&](const std::string& known) {
+             return known.starts_with(service) && known[service.size()] == ':';
+           });
   }
 
   void mcp_servers(Section& section) {
@@ -121,11 +132,16 @@ class CapabilityReader : SectionReader {
       std::vector<std::string> names(known);
       names.insert(names.end(), options_.mcp_servers_known.begin(),
                    options_.mcp_servers_known.end());
+      const bool complete = options_.mcp_servers_complete;
       problems_.add_at(
-          node, Severity::warning, "unknown_mcp_server", field,
-          fmt::format("{} is not a known server{}", shown(node), did_you_mean(server.name, names)),
-          fmt::format("write one of {}, or let the operator add it to MCP_SERVERS_FILE",
-                      joined(known)));
+          node, complete ? Severity::warning : Severity::info, "unknown_mcp_server", field,
+          fmt::format("{} is not a known server{}{}", shown(node),
+                      complete ? "" : ", unless the runners' MCP_SERVERS_FILE names it",
+                      did_you_mean(server.name, names)),
+          complete
+              ? fmt::format("write one of {}, or let the operator add it to MCP_SERVERS_FILE",
+                            joined(names))
+              : fmt::format("write one of {}, or check with MCP_SERVERS_FILE set", joined(names)));
     }
     return server;
   }

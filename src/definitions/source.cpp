@@ -1,5 +1,6 @@
 #include "definitions/source.hpp"
 
+#include "base/json.hpp"
 #include "definitions/file.hpp"
 
 #include <fmt/format.h>
@@ -13,6 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kEntriesMax = 10'000;
+constexpr std::size_t kIgnoredMax = 100;
 
 bool is_folder(const fs::path& path) {
   std::error_code ignored;
@@ -32,6 +34,44 @@ std::vector<std::string> names_with(const fs::path& folder, const char* file) {
   }
   std::ranges::sort(names);
   return names;
+}
+
+std::string printable(std::string_view path) {
+  std::string out = valid_utf8(path);
+  std::ranges::replace_if(
+      out, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
+  return out;
+}
+
+/// Why a folder that looks like an agent's is not taken for one; nothing where it is, or where it
+/// holds no file of an agent.
+std::optional<Problem> why_ignored(const fs::path& folder, const std::string& shown) {
+  std::error_code ignored;
+  const std::string name = folder.filename().string();
+  if (name.starts_with('.') || !is_folder(folder)) return std::nullopt;
+  const bool has_config = fs::is_regular_file(folder / "config.yaml", ignored);
+  Problem problem{
+      .severity = Severity::warning, .code = "ignored", .agent = printable(name), .file = shown};
+  if (has_config || fs::exists(folder / "system-prompt.md", ignored)) {
+    if (!is_safe_name(name)) {
+      problem.message =
+          "the folder is not taken for an agent: its name has other characters than a-z, 0-9 and -";
+      problem.fix = fmt::format("rename it to {0}, and write name: {0}", suggested_name(name));
+      return problem;
+    }
+  }
+  if (has_config) return std::nullopt;
+  const bool other_ending = fs::exists(folder / "config.yml", ignored);
+  const bool prompt = fs::exists(folder / "system-prompt.md", ignored);
+  const bool no_file =
+      fs::symlink_status(folder / "config.yaml", ignored).type() != fs::file_type::not_found;
+  if (!other_ending && !prompt && !no_file) return std::nullopt;
+  problem.message =
+      no_file ? "the folder is not taken for an agent: its config.yaml is no readable file"
+              : "the folder is not taken for an agent: it has no config.yaml";
+  problem.fix = other_ending ? "rename config.yml to config.yaml"
+                             : "write config.yaml with name, type, brain and capabilities";
+  return problem;
 }
 
 /// The commit a checkout stands on, as far as plain files tell: git-sync names its folders after
@@ -56,31 +96,14 @@ std::string commit_of(const fs::path& root) {
   return is_commit(commit) ? commit : std::string();
 }
 
-/// A repository may hold symbolic links; one that leads out of it would let a stranger read the
-/// operator's files into a prompt. An absent file is not outside.
-bool leads_outside(const fs::path& root, const fs::path& file) {
-  std::error_code error;
-  const fs::path real = fs::canonical(file, error);
-  if (error) return false;
-  const auto [end, ignored] = std::mismatch(root.begin(), root.end(), real.begin(), real.end());
-  return end != root.end();
-}
-
-FileContent read_inside(const fs::path& root, const fs::path& file, std::size_t bytes_max) {
-  if (!leads_outside(root, file)) return read_file(file.string(), bytes_max);
-  return {.state = FileContent::State::failed,
-          .fault = "is a link that leads out of the repository",
-          .fingerprint = file_fingerprint(file.string())};
-}
-
-Problem file_problem(const std::string& agent, const std::string& file, const std::string& fault,
-                     std::string code) {
+Problem file_problem(const std::string& agent, const std::string& file,
+                     const FileContent& content) {
   return {.severity = Severity::error,
-          .code = std::move(code),
+          .code = "unreadable",
           .agent = agent,
           .file = file,
-          .message = "the file " + fault,
-          .fix = "make it a readable file of at most 256 KiB"};
+          .message = "the file " + content.fault,
+          .fix = content.fix};
 }
 
 }  // namespace
@@ -128,6 +151,19 @@ std::vector<std::string> FolderSource::list_agents() const {
   return names_with(agents, "config.yaml");
 }
 
+std::vector<Problem> FolderSource::ignored() const {
+  std::vector<Problem> out;
+  std::error_code error;
+  for (fs::directory_iterator it(resolved() / "agents", error), end;
+       !error && it != end && out.size() < kIgnoredMax; it.increment(error)) {
+    // Named by the path that people configured, as the files of agents are.
+    const auto shown = printable((root_ / "agents" / it->path().filename()).string());
+    if (auto problem = why_ignored(it->path(), shown)) out.push_back(*std::move(problem));
+  }
+  std::ranges::sort(out, {}, &Problem::file);
+  return out;
+}
+
 std::optional<std::string> FolderSource::fingerprint(const std::string& name) const {
   if (!is_safe_name(name)) return std::string();
   const fs::path root = resolved();
@@ -164,7 +200,7 @@ DefinitionSource::Loaded FolderSource::load_below(const fs::path& root,
   const std::string config_path = (root_ / "agents" / name / "config.yaml").string();
   const std::string prompt_path = (root_ / "agents" / name / "system-prompt.md").string();
 
-  FileContent config = read_inside(root, folder / "config.yaml", kConfigBytesMax);
+  FileContent config = read_file_inside(root, folder / "config.yaml", kConfigBytesMax);
   if (config.state == FileContent::State::absent) {
     const bool place_gone = !is_folder(root / "agents");
     throw Error(
@@ -173,15 +209,15 @@ DefinitionSource::Loaded FolderSource::load_below(const fs::path& root,
                     place_gone ? "; there is no agents folder, check AGENT_DEFINITIONS_PATH" : ""),
         place_gone ? Retry::after_backoff : Retry::never);
   }
-  FileContent prompt = read_inside(root, folder / "system-prompt.md", kPromptBytesMax);
+  FileContent prompt = read_file_inside(root, folder / "system-prompt.md", kPromptBytesMax);
   Loaded out;
   out.fingerprint = fmt::format("{}|{}|{}", root.string(), config.fingerprint, prompt.fingerprint);
   if (config.state != FileContent::State::read) {
-    out.problems.push_back(file_problem(name, config_path, config.fault, "unreadable"));
+    out.problems.push_back(file_problem(name, config_path, config));
     return out;
   }
   if (prompt.state != FileContent::State::read && prompt.state != FileContent::State::absent) {
-    out.problems.push_back(file_problem(name, prompt_path, prompt.fault, "unreadable"));
+    out.problems.push_back(file_problem(name, prompt_path, prompt));
     return out;
   }
   ParsedDefinition parsed = parse_definition({.agent = name,
@@ -208,7 +244,7 @@ std::optional<ParsedSkill> FolderSource::load_skill(const std::string& name) con
   if (!is_safe_name(name)) return std::nullopt;
   const fs::path root = resolved();
   const FileContent content =
-      read_inside(root, root / "skills" / name / "SKILL.md", kSkillBytesMax);
+      read_file_inside(root, root / "skills" / name / "SKILL.md", kSkillBytesMax);
   const std::string shown = (root_ / "skills" / name / "SKILL.md").string();
   if (content.state != FileContent::State::read) return std::nullopt;
   return parse_skill(content.text, name, shown);

@@ -27,6 +27,10 @@ class DefinitionSource {
   /// Names of all agents, sorted. Throws Error{io} if the place itself is not there.
   virtual std::vector<std::string> list_agents() const = 0;
 
+  /// Folders that look like an agent's and are not taken for one: why, and what to do. Empty where
+  /// the place itself is not there.
+  virtual std::vector<Problem> ignored() const { return {}; }
+
   /// One agent. Throws Error{definition_not_found, "Agent config not found: <path>"}; Error{io}
   /// with the same text if the place itself is not there. A broken file is not thrown but reported.
   virtual Loaded load(const std::string& name) const = 0;
@@ -56,6 +60,7 @@ class FolderSource final : public DefinitionSource {
                         const Clock& clock = system_clock());
 
   std::vector<std::string> list_agents() const override;
+  std::vector<Problem> ignored() const override;
   Loaded load(const std::string& name) const override;
   std::optional<std::string> fingerprint(const std::string& name) const override;
   std::vector<std::string> list_skills() const override;

@@ -55,6 +55,38 @@ std::string name_of_folder(const fs::path& folder) {
   return real.filename().string();
 }
 
+fs::path canonical_or_as_written(const fs::path& path) {
+  std::error_code error;
+  const fs::path real = fs::canonical(path.empty() ? fs::path(".") : path, error);
+  return error ? path.lexically_normal() : real;
+}
+
+/// An agent's or a skill's folder as runners find it: by the name in the listing of agents/ or
+/// skills/, whatever a link of that name leads to.
+struct Place {
+  std::string name;
+  fs::path repository;  ///< what links may not lead out of
+  std::string key;      ///< the same however the path is written
+};
+
+Place place_of(const fs::path& folder) {
+  fs::path written = folder.lexically_normal();
+  if (written.filename().empty()) written = written.parent_path();
+  const auto last = written.filename();
+  const auto lists = [](const fs::path& path) {
+    return path.filename() == "agents" || path.filename() == "skills";
+  };
+  if (!last.empty() && last != "." && last != "..") {
+    const fs::path parent = written.parent_path();
+    const fs::path real_parent = canonical_or_as_written(parent);
+    const std::string key = (real_parent / last).string();
+    if (lists(parent)) return {last.string(), canonical_or_as_written(parent.parent_path()), key};
+    if (lists(real_parent)) return {last.string(), real_parent.parent_path(), key};
+  }
+  const fs::path real = canonical_or_as_written(folder);
+  return {name_of_folder(folder), real.parent_path().parent_path(), real.string()};
+}
+
 struct BuiltInServer {
   std::string_view name;
   std::vector<std::string> grants;
@@ -159,13 +191,13 @@ class Validation {
   }
 
   void agent(const fs::path& folder) {
-    if (!visited_.insert(canonical(folder)).second) return;
+    const auto [name, repository, key] = place_of(folder);
+    if (!visited_.insert(key).second) return;
     ++report_.agents;
-    const std::string name = name_of_folder(folder);
     const std::string config_path = (folder / "config.yaml").string();
     const std::string prompt_path = (folder / "system-prompt.md").string();
-    const FileContent config = read_file(config_path, kConfigBytesMax);
-    const FileContent prompt = read_file(prompt_path, kPromptBytesMax);
+    const FileContent config = read_file_inside(repository, config_path, kConfigBytesMax);
+    const FileContent prompt = read_file_inside(repository, prompt_path, kPromptBytesMax);
     if (config.state != FileContent::State::read) {
       unreadable(name, config_path, config,
                  "write config.yaml with name, type, brain and capabilities");
@@ -309,11 +341,11 @@ class Validation {
   }
 
   void skill(const fs::path& folder) {
-    if (!visited_.insert(canonical(folder)).second) return;
+    const auto [name, repository, key] = place_of(folder);
+    if (!visited_.insert(key).second) return;
     ++report_.skills;
-    const std::string name = name_of_folder(folder);
     const std::string file = (folder / "SKILL.md").string();
-    const FileContent content = read_file(file, kSkillBytesMax);
+    const FileContent content = read_file_inside(repository, file, kSkillBytesMax);
     if (content.state != FileContent::State::read) {
       unreadable(name, file, content, "write SKILL.md with name and description between --- lines");
     } else {
@@ -341,7 +373,7 @@ class Validation {
          .agent = agent,
          .file = file,
          .message = absent ? "the file is missing" : "the file " + content.fault,
-         .fix = absent ? std::move(advice) : "make it a readable file of at most 256 KiB"});
+         .fix = absent ? std::move(advice) : content.fix});
   }
 
   /// The repository of an agent's folder: two levels up, unless the operator named one.
@@ -357,12 +389,6 @@ class Validation {
       return up.empty() ? fs::path(".") : up;
     }
     return start.parent_path().parent_path();
-  }
-
-  static std::string canonical(const fs::path& path) {
-    std::error_code error;
-    const fs::path real = fs::canonical(path, error);
-    return error ? path.lexically_normal().string() : real.string();
   }
 
   void add(Problem problem) {

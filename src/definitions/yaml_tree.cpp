@@ -69,6 +69,34 @@ class Places {
   std::vector<std::size_t> starts_;
 };
 
+/// Where a value itself begins: behind its tag and its anchor, and comments between.
+std::size_t behind_properties(std::string_view text, std::size_t pos) {
+  while (pos < text.size() && (text[pos] == '&' || text[pos] == '!')) {
+    pos = std::min(text.find_first_of(" \t\n", pos), text.size());
+    pos = std::min(text.find_first_not_of(" \t\n", pos), text.size());
+    while (pos < text.size() && text[pos] == '#') {
+      pos = std::min(text.find('\n', pos), text.size());
+      pos = std::min(text.find_first_not_of(" \t\n", pos), text.size());
+    }
+  }
+  return pos;
+}
+
+/// True where a quoted value begins that reaches the end of the text without its closing quote.
+bool is_unclosed_quote(std::string_view text, std::size_t open) {
+  if (open >= text.size() || (text[open] != '"' && text[open] != '\'')) return false;
+  const char quote = text[open];
+  for (std::size_t i = open + 1; i < text.size(); ++i) {
+    if (quote == '"' && text[i] == '\\') {
+      ++i;
+    } else if (text[i] == quote) {
+      if (quote == '"' || i + 1 >= text.size() || text[i + 1] != quote) return false;
+      ++i;  // two of them are one in the value
+    }
+  }
+  return true;
+}
+
 bool is_plain_tag(const std::string& tag) {
   return tag.empty() || tag == "?" || tag == "!";
 }
@@ -86,7 +114,8 @@ bool is_core_tag(std::string_view tag) {
 /// Builds the tree from parser events, and stops the parser as soon as a limit is passed.
 class Builder final : public YAML::EventHandler {
  public:
-  Builder(const Places& places, const YamlLimits& limits) : places_(places), limits_(limits) {}
+  Builder(std::string_view text, const Places& places, const YamlLimits& limits)
+      : text_(text), places_(places), limits_(limits) {}
 
   YamlNode take_root() { return std::move(root_); }
   std::vector<YamlFault> take_faults() { return std::move(faults_); }
@@ -113,6 +142,7 @@ class Builder final : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     check_tag(tag, mark);
+    if (!mark.is_null()) check_quote(static_cast<std::size_t>(mark.pos));
     YamlNode node = node_at(mark);
     node.kind = YamlNode::Kind::scalar;
     node.text = value;
@@ -159,6 +189,18 @@ class Builder final : public YAML::EventHandler {
     faults_.push_back({"syntax", place.line, place.column,
                        fmt::format("the tag {} is not allowed", std::string(tag, 0, 60)),
                        "write the value without a tag"});
+  }
+  // The library takes the end of the file for the end of a quoted value, and so for a part of it
+  // whatever stands below a quote that somebody forgot.
+  void check_quote(std::size_t pos) {
+    const auto open = behind_properties(text_, pos);
+    if (!is_unclosed_quote(text_, open)) return;
+    const Place place = places_.at_offset(open);
+    const char quote = text_[open];
+    throw Stop{
+        {"syntax", place.line, place.column,
+         fmt::format("the quote {} is never closed, and swallows the rest of the file", quote),
+         fmt::format("add {} at the end of the value", quote)}};
   }
   YamlNode node_at(const YAML::Mark& mark) {
     YamlNode node;
@@ -280,6 +322,7 @@ class Builder final : public YAML::EventHandler {
     }
   }
 
+  std::string_view text_;
   const Places& places_;
   const YamlLimits& limits_;
   YamlNode root_;
@@ -307,6 +350,7 @@ std::string with_unix_lines(std::string_view text) {
 /// What to do about a fault of the YAML grammar, in words for people who do not know the grammar.
 std::string syntax_fix(std::string_view message, std::string_view line) {
   if (line.find('\t') != std::string_view::npos) return "indent with blanks, not tabs";
+  if (message.find("EOF in scalar") != std::string_view::npos) return "add the closing quote";
   if (message.find("flow") != std::string_view::npos) return "close the bracket or brace";
   if (message.find("unknown token") != std::string_view::npos ||
       message.find("scalar") != std::string_view::npos) {
@@ -388,7 +432,7 @@ YamlDocument parse_yaml(std::string_view raw, const YamlLimits& limits) {
     document.faults.push_back(bad_byte(places, text, offset));
     return document;
   }
-  Builder builder(places, limits);
+  Builder builder(text, places, limits);
   try {
     std::istringstream stream(text);
     YAML::Parser parser(stream);

@@ -12,6 +12,7 @@
 namespace botburrow::definitions {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -167,6 +168,24 @@ TEST_F(Catalog, UnknownKeysAreLoggedByName) {
   folder_.write_agent("abe", "behaviour: {}\n", "definitions/");
   get("abe");
   EXPECT_THAT(log_->take(), HasSubstr("agent_config_unknown_key"));
+}
+
+TEST_F(Catalog, AFolderThatIsNoAgentIsNamedOnceUntilItChanges) {
+  folder_.write_agent("abe", "", "definitions/");
+  folder_.write("definitions/agents/A-One/config.yaml", "x");
+  test::run_task(ioc_, catalog_->list());
+  EXPECT_THAT(log_->take(), Not(HasSubstr("agent_folder_ignored")));
+  EXPECT_EQ(catalog_->ignored().size(), 1u);
+
+  test::run_task(ioc_, catalog_->load_all());
+  EXPECT_THAT(log_->take(), AllOf(HasSubstr("agent_folder_ignored"), HasSubstr("A-One"),
+                                  HasSubstr("rename it to a-one")));
+  test::run_task(ioc_, catalog_->load_all());
+  EXPECT_THAT(log_->take(), Not(HasSubstr("agent_folder_ignored")));
+
+  folder_.write("definitions/agents/b_two/config.yaml", "x");
+  test::run_task(ioc_, catalog_->list());
+  EXPECT_THAT(log_->take(), AllOf(HasSubstr("b_two"), Not(HasSubstr("A-One"))));
 }
 
 TEST_F(Catalog, UnsafeNamesAreNotFound) {

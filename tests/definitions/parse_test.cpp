@@ -529,6 +529,44 @@ TEST(ParseDefinition, AnOperatorMayAllowKeyNamesAndServers) {
   EXPECT_THAT(parsed.problems, IsEmpty()) << all_text(parsed);
 }
 
+TEST(ParseDefinition, WhatTheOperatorsServersAskForIsNoMistake) {
+  const std::string text =
+      "name: scribe\ntype: native\nbrain: {model: m}\ncapabilities: {grants: [ctx:write, "
+      "hub:wriet], mcp_servers: [clock]}\n";
+  const auto known =
+      parse_text(text, {.mcp_servers_known = {"clock"}, .grants_known = {"ctx:read", "ctx:write"}});
+  EXPECT_THAT(only_problem(known), HasSubstr("\"hub:wriet\" unlocks nothing"));
+
+  // Where the operator's file was not read, nobody is told to write something else.
+  const auto unread = all_text(parse_text(text, {.mcp_servers_complete = false}));
+  EXPECT_THAT(unread, HasSubstr("INFO [scribe] agents/scribe/config.yaml:4:25 "
+                                "capabilities.grants[0]: \"ctx:write\" unlocks nothing that is "
+                                "known here"));
+  EXPECT_THAT(unread, HasSubstr("INFO [scribe] agents/scribe/config.yaml:4:62 "
+                                "capabilities.mcp_servers[0]: \"clock\" is not a known server, "
+                                "unless the runners' MCP_SERVERS_FILE names it"));
+  EXPECT_THAT(unread, HasSubstr("WARNING [scribe] agents/scribe/config.yaml:4:36"));
+
+  const auto misspelt = parse_text(
+      "name: scribe\ntype: native\nbrain: {model: m}\ncapabilities: {grants: [ctx:wriet]}\n",
+      {.grants_known = {"ctx:write"}});
+  EXPECT_THAT(all_text(misspelt), testing::Not(HasSubstr("hub:write")));
+}
+
+TEST(ParseDefinition, TheCureOfABadNameIsAGoodOne) {
+  const std::string rest = "type: native\nbrain: {model: m}\ncapabilities: {}\n";
+  for (const auto& [folder, cure] :
+       {std::pair<std::string, std::string>{"A-One", "rename the folder to a-one and write a-one"},
+        {"a_one", "rename the folder to a-one and write a-one"},
+        {"ab", "rename the folder to ab-agent and write ab-agent"},
+        {"Große Köchin", "rename the folder to gro-e-k-chin and write gro-e-k-chin"},
+        {"___", "rename the folder to my-agent and write my-agent"}}) {
+    EXPECT_THAT(all_text(parse_text("name: \"" + folder + "\"\n" + rest, {}, folder)),
+                HasSubstr(cure));
+  }
+  EXPECT_THAT(all_text(parse_text("name: Scribe\n" + rest)), HasSubstr("write scribe"));
+}
+
 TEST(ParseDefinition, AnyProviderWorksWithItsOwnEndpoint) {
   EXPECT_EQ(
       good(parse_brain(

@@ -11,6 +11,7 @@
 namespace botburrow::definitions {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -99,7 +100,35 @@ TEST(FolderSource, LinksDoNotLeadOut) {
   EXPECT_FALSE(loaded.definition);
   EXPECT_THAT(to_text(loaded.problems.at(0)),
               HasSubstr("is a link that leads out of the repository"));
+  EXPECT_EQ(loaded.problems.at(0).fix, "copy what the link names into the repository");
   EXPECT_FALSE(FolderSource(folder.path()).load_skill("leak"));
+}
+
+TEST(FolderSource, FoldersThatAreNotTakenForAgentsAreNamedWithTheFix) {
+  const TemporaryFolder folder;
+  folder.write_agent("abe");
+  folder.write("agents/A-One/config.yaml", "x");
+  folder.write("agents/b_two/system-prompt.md", "x");
+  folder.write("agents/c-three/config.yml", "x");
+  folder.write("agents/d-four/system-prompt.md", "x");
+  folder.write("agents/e-five/config.yaml/x", "x");
+  folder.write("agents/.hidden_one/config.yaml", "x");
+  folder.write("agents/notes/README.md", "x");
+  folder.write("agents/README.md", "x");
+
+  std::vector<std::string> said;
+  for (const Problem& problem : FolderSource(folder.path()).ignored())
+    said.push_back(to_text(problem));
+
+  EXPECT_THAT(
+      said,
+      ElementsAre(AllOf(HasSubstr(folder.path("agents/A-One")), HasSubstr("other characters"),
+                        HasSubstr("rename it to a-one, and write name: a-one")),
+                  AllOf(HasSubstr("agents/b_two"), HasSubstr("rename it to b-two")),
+                  AllOf(HasSubstr("agents/c-three"), HasSubstr("rename config.yml to config.yaml")),
+                  AllOf(HasSubstr("agents/d-four"), HasSubstr("it has no config.yaml")),
+                  AllOf(HasSubstr("agents/e-five"), HasSubstr("is no readable file"))));
+  EXPECT_THAT(FolderSource(folder.path("nowhere")).ignored(), IsEmpty());
 }
 
 TEST(FolderSource, LinksInsideAreFollowed) {

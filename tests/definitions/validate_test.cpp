@@ -1,6 +1,7 @@
 #include "definitions/validate.hpp"
 
 #include "base/json.hpp"
+#include "definitions/source.hpp"
 #include "tests/definitions/support_files.hpp"
 
 #include <boost/json.hpp>
@@ -194,6 +195,32 @@ TEST(Validate, JsonHasTheAgreedShape) {
   EXPECT_EQ(string_field(problem, "value"), "x");
   EXPECT_EQ(int_field(problem, "line"), 5);
   EXPECT_EQ(int_field(problem, "column"), 12);
+}
+
+TEST(Validate, LinkedFoldersAreJudgedAsRunnersJudgeThem) {
+  const TemporaryFolder outside;
+  outside.write_agent("out-one");
+  const TemporaryFolder folder;
+  folder.write_agent("a-one", "", "shared/");  // shared/agents/a-one, found by two names
+  std::filesystem::create_directories(folder.path("agents"));
+  const auto link = [&](const std::string& to, const std::string& name) {
+    std::filesystem::create_directory_symlink(to, folder.path("agents/" + name));
+  };
+  link("../shared/agents/a-one", "a-one");
+  link("../shared/agents/a-one", "b-two");
+  link(outside.path("agents/out-one"), "out-one");
+
+  const std::string text = check(folder.path());
+  EXPECT_THAT(text, HasSubstr("3 agents"));
+  EXPECT_THAT(text, Not(HasSubstr("agents/a-one/config.yaml")));
+  EXPECT_THAT(text, HasSubstr("\"a-one\" is not the name of its folder, \"b-two\""));
+  EXPECT_THAT(text, HasSubstr("agents/out-one/config.yaml: the file is a link that leads out of "
+                              "the repository, or lies behind one; copy what the link names"));
+  const FolderSource runner(folder.path());
+  for (const std::string name : {"a-one", "b-two", "out-one"}) {
+    const auto alone = validate({folder.path("agents/" + name)}, {});
+    EXPECT_EQ(alone.ok(), runner.load(name).definition.has_value()) << name << to_text(alone);
+  }
 }
 
 TEST(Validate, HostileNamesStayOneLine) {

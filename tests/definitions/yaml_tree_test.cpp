@@ -80,6 +80,30 @@ TEST(YamlTree, NamesWhatIsWrongWithAnUnreadableFile) {
               HasSubstr("1:8 an alias refers to the section it stands in"));
 }
 
+TEST(YamlTree, AQuoteThatIsNeverClosedIsNamedWhereItBegins) {
+  for (const auto* text :
+       {"a: 1\nb: \"hello\nc:\n  d: 3\n", "a: 1\nb: 'hello\nc:\n  d: 3\n", "a: 1\nb: \"\n",
+        "a: 1\nb: \"hello\\\"\n", "a: 1\nb: 'it''s\n", "a: 1\nb: 'x\n\n\n"}) {
+    const auto fault = fault_of(parse_yaml(text));
+    EXPECT_THAT(fault, testing::StartsWith("2:4 the quote ")) << text;
+    EXPECT_THAT(fault, HasSubstr("is never closed, and swallows the rest of the file; add "));
+  }
+  EXPECT_THAT(fault_of(parse_yaml("a: &x\n  'hello\nc: 3\n")),
+              testing::StartsWith("2:3 the quote"));
+  EXPECT_THAT(fault_of(parse_yaml("- !!str # why\n  \"hello\n")),
+              testing::StartsWith("2:3 the quo"));
+  // Without a last line end the library notices by itself.
+  for (const auto* text : {"a: 1\nb: \"hello", "a: 1\nb: 'it''s"})
+    EXPECT_THAT(fault_of(parse_yaml(text)), HasSubstr("add the closing quote")) << text;
+}
+
+TEST(YamlTree, QuotesThatAreClosedAtTheEndOfTheFileAreFine) {
+  for (const auto* text : {"a: \"hello\"", "a: 'it''s'", "a: ''", "a: \"\\\\\"", "a: \"x\ny\"\n",
+                           "a: it's", "a: |\n  \"x\n", "\"a\": 1", "a: &x 'y'\nb: *x\n"}) {
+    EXPECT_TRUE(parse_yaml(text).complete) << text;
+  }
+}
+
 TEST(YamlTree, DuplicateKeysAreNamedAtTheSecond) {
   EXPECT_THAT(fault_of(parse_yaml("a: 1\nb: 2\na: 3\n")),
               HasSubstr("3:1 the key \"a\" is given twice"));
