@@ -1,5 +1,7 @@
 #include "mcp/client.hpp"
 
+#include "base/bell.hpp"
+#include "base/cleanup.hpp"
 #include "base/error.hpp"
 #include "mcp/request_headers.hpp"
 
@@ -9,11 +11,29 @@
 #include <algorithm>
 
 namespace botburrow::mcp {
+
 namespace {
 
 /// Rounds in which a server may put a call off with a state to come back with.
 constexpr int kRoundsMax = 8;
 constexpr std::size_t kErrorBytesMax = 2000;
+
+/// A greeting has no time of its own: the start's deadline ends it.
+constexpr auto kUntilDeadline = std::chrono::hours(1);
+
+// Silence to the end, or the status by which a server behind HTTP may say that it does not know
+// discover.
+bool says_nothing(const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const Error& error) {
+    if (error.code() == errc::timeout) return true;
+    return error.code() == errc::http_status && error.status() >= 400 && error.status() < 500 &&
+           error.status() != 401 && error.status() != 403;
+  } catch (...) {
+    return false;
+  }
+}
 
 Error error_of(const RpcError& error) {
   return Error(errc::mcp_error, fmt::format("MCP error {}: {}", error.code,
@@ -63,25 +83,6 @@ Task<json::object> Client::request(std::string method, json::object params, Dead
   co_return std::move(answer.result);
 }
 
-// Nothing: it did not answer, or not as a server of the modern era does.
-Task<std::optional<Message>> Client::probe(Deadline deadline) {
-  Exchange one{.method = "server/discover",
-               .params = {{"_meta", modern_meta()}},
-               .times = {.quiet_max = options_.probe_max,
-                         .total_max = options_.probe_max,
-                         .deadline = deadline},
-               .cancellable = false};
-  try {
-    co_return co_await exchange(std::move(one));
-  } catch (const Error& error) {
-    const bool silent = error.code() == errc::timeout && !deadline.passed();
-    const bool refused = error.code() == errc::http_status && error.status() >= 400 &&
-                         error.status() < 500 && error.status() != 401 && error.status() != 403;
-    if (!silent && !refused) throw;
-  }
-  co_return std::nullopt;
-}
-
 void Client::take_discovery(const json::object& result) {
   const json::value value(result);
   if (const auto* about = find_field(value, "_meta")) {
@@ -93,16 +94,65 @@ void Client::take_discovery(const json::object& result) {
   }
 }
 
-Task<> Client::initialize(std::string revision, Deadline deadline) {
-  Exchange one{.method = "initialize",
-               .params = {{"protocolVersion", revision},
-                          {"capabilities", json::object()},
-                          {"clientInfo", own_info()}},
-               .times = {.quiet_max = std::chrono::hours(1),
-                         .total_max = std::chrono::hours(1),
-                         .deadline = deadline},
-               .cancellable = false};
-  const auto answer = co_await exchange(std::move(one));
+/// The two greetings under way: what came of each so far.
+class Client::Asking {
+ public:
+  struct Reply {
+    bool sent = false;
+    std::optional<Message> answer;
+    std::exception_ptr failure;
+    bool over() const { return answer || failure; }
+  };
+
+  Asking(Client& client, boost::asio::any_io_executor executor)
+      : client_(client), news_(executor), tasks_(executor) {}
+
+  void send(Reply& reply, Exchange request) {
+    reply.sent = true;
+    tasks_.spawn(request.method, [this, &reply, request]() -> Task<> {
+      try {
+        reply.answer = co_await client_.exchange(request);
+      } catch (...) {
+        reply.failure = std::current_exception();
+      }
+      news_.ring();
+    });
+  }
+
+  std::uint64_t news() const { return news_.rings(); }
+  /// Until something comes that was not `seen` yet, or `until`; what ends then by its own clock
+  /// gets its turn.
+  Task<> wait(std::uint64_t seen, Deadline until) {
+    if (until.passed()) co_await yield_once();
+    co_await news_.wait(seen, until);
+  }
+  Task<> stop() { return tasks_.stop(); }
+
+  Reply discover, initialize;
+
+ private:
+  Client& client_;
+  Bell news_;
+  TaskGroup tasks_;
+};
+
+Exchange Client::discover_request(Deadline deadline) const {
+  return {.method = "server/discover",
+          .params = {{"_meta", modern_meta()}},
+          .times = {.quiet_max = kUntilDeadline, .total_max = kUntilDeadline, .deadline = deadline},
+          .cancellable = false};
+}
+
+Exchange Client::initialize_request(std::string revision, Deadline deadline) const {
+  return {.method = "initialize",
+          .params = {{"protocolVersion", std::move(revision)},
+                     {"capabilities", json::object()},
+                     {"clientInfo", own_info()}},
+          .times = {.quiet_max = kUntilDeadline, .total_max = kUntilDeadline, .deadline = deadline},
+          .cancellable = false};
+}
+
+Task<> Client::go_on_legacy(Message answer, Deadline deadline) {
   if (answer.kind == Message::Kind::error) throw error_of(answer.error);
   const json::value result(answer.result);
   facts_.revision = string_field(result, "protocolVersion").value_or("");
@@ -113,25 +163,62 @@ Task<> Client::initialize(std::string revision, Deadline deadline) {
   co_await channel_->notify("notifications/initialized", {}, deadline);
 }
 
-Task<> Client::start(Greeting greeting, Deadline deadline) {
-  ProbeVerdict verdict{.next = ProbeVerdict::Next::initialize,
-                       .revision = std::string(kNewestLegacy)};
-  std::optional<Message> discovery;
-  if (greeting == Greeting::any) {
-    discovery = co_await probe(deadline);
-    verdict = after_probe(discovery);
+void Client::go_on_modern(const Message& discovery) {
+  facts_.revision = std::string(kModern);
+  channel_->speaks(facts_.revision);
+  take_discovery(discovery.result);
+}
+
+// What the answer to discover, if there is one by now, says. Throws where it ends the start.
+ProbeVerdict Client::verdict_on(const Asking& asking) const {
+  const auto& discover = asking.discover;
+  if (discover.failure && !says_nothing(discover.failure) && !asking.initialize.over())
+    std::rethrow_exception(discover.failure);
+  if (asking.initialize.failure) std::rethrow_exception(asking.initialize.failure);
+  auto verdict = after_probe(discover.answer);
+  if (verdict.next == ProbeVerdict::Next::give_up) throw Error(errc::protocol, verdict.fault);
+  return verdict;
+}
+
+// An answer to discover always decides. `initialize` follows it where that takes long, and a good
+// answer to that decides as well, for servers that never answer discover. One that refuses
+// `initialize` may yet answer discover, out of order.
+Task<> Client::settle_era(Asking& asking, Deadline deadline) {
+  auto patience = deadline.sooner_of(options_.probe_max);
+  bool refused = false;
+  asking.send(asking.discover, discover_request(deadline));
+  for (;;) {
+    const auto seen = asking.news();
+    auto& initialize = asking.initialize;
+    const auto verdict = verdict_on(asking);
+    if (verdict.next == ProbeVerdict::Next::modern) co_return go_on_modern(*asking.discover.answer);
+    const bool nothing_more = asking.discover.over() || patience.passed();
+    if (!initialize.sent && nothing_more) {
+      asking.send(initialize, initialize_request(verdict.revision, deadline));
+      patience = deadline;
+    } else if (initialize.answer) {
+      const bool good = initialize.answer->kind == Message::Kind::result;
+      if (good || asking.discover.over() || (refused && patience.passed()))
+        co_return co_await go_on_legacy(*std::move(initialize.answer), deadline);
+      if (!std::exchange(refused, true)) patience = deadline.sooner_of(options_.probe_max);
+    }
+    co_await asking.wait(seen, patience);
   }
-  switch (verdict.next) {
-    case ProbeVerdict::Next::give_up:
-      throw Error(errc::protocol, verdict.fault);
-    case ProbeVerdict::Next::initialize:
-      co_await initialize(verdict.revision, deadline);
-      break;
-    case ProbeVerdict::Next::modern:
-      facts_.revision = verdict.revision;
-      channel_->speaks(facts_.revision);
-      take_discovery(discovery->result);
-      break;
+}
+
+Task<> Client::greet_any(Deadline deadline) {
+  Asking asking(*this, co_await boost::asio::this_coro::executor);
+  // Whichever greeting is still under way is not waited for; an answer to it is passed over.
+  co_await with_cleanup(settle_era(asking, deadline), [&asking] { return asking.stop(); });
+}
+
+Task<> Client::start(Greeting greeting, Deadline deadline) {
+  if (greeting == Greeting::any) {
+    co_await greet_any(deadline);
+  } else {
+    auto request = initialize_request(std::string(kNewestLegacy), deadline);
+    auto answer = co_await exchange(std::move(request));
+    co_await go_on_legacy(std::move(answer), deadline);
   }
   if (!facts_.tells_changes) co_return;
   json::object params;

@@ -17,7 +17,9 @@ namespace botburrow::mcp {
 struct ClientOptions {
   std::string name = "botburrow-agents";
   std::string version = "0";
-  /// How long a server may think about `server/discover` before it counts as one of the older era.
+  /// How long `server/discover` may go without an answer before `initialize` is sent behind it.
+  /// Servers of the older era may keep silent; slow ones only begin late. Which of the two it is,
+  /// is decided by what the server says, never by this time.
   std::chrono::nanoseconds probe_max = std::chrono::seconds(2);
   CallTimes times;
   std::size_t tools_max = 1000;
@@ -76,9 +78,15 @@ class Client final : private ChannelListener {
   void heard(const Message& notification) override;
   std::string answer(const Message& request) override;
 
-  Task<std::optional<Message>> probe(Deadline deadline);
+  class Asking;
+  Exchange discover_request(Deadline deadline) const;
+  Exchange initialize_request(std::string revision, Deadline deadline) const;
+  Task<> greet_any(Deadline deadline);
+  ProbeVerdict verdict_on(const Asking& asking) const;
+  Task<> settle_era(Asking& asking, Deadline deadline);
+  Task<> go_on_legacy(Message answer, Deadline deadline);
+  void go_on_modern(const Message& discovery);
   void take_discovery(const json::object& result);
-  Task<> initialize(std::string revision, Deadline deadline);
   Task<json::object> request(std::string method, json::object params, Deadline deadline,
                              net::HttpHeaders headers = {},
                              std::function<void(const Message&)> on_progress = {});

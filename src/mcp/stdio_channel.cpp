@@ -53,8 +53,11 @@ class StdioChannel::Place {
   }
   ~Place() {
     channel_.pending_.remove(waiter_.request.id);
-    if (waiter_.answer || waiter_.failure || channel_.ended_ || !waiter_.request.cancellable)
+    if (waiter_.answer || waiter_.failure || channel_.ended_) return;
+    if (!waiter_.request.cancellable) {
+      channel_.unheeded_.insert(waiter_.request.id);
       return;
+    }
     channel_.post(notification_text(
         "notifications/cancelled",
         {{"requestId", waiter_.request.id}, {"reason", "nobody waits for the answer any more"}}));
@@ -205,6 +208,11 @@ void StdioChannel::take_answer(Message message) {
     waiter->wake.cancel();
     return;
   }
+  // The server cannot know that nobody waits.
+  if (id && unheeded_.erase(*id) != 0) {
+    log_.debug("mcp_answer_unheeded", {{"id", *id}});
+    return flood_.answered();
+  }
   if (mismatched_.allow(BootClock::now())) {
     const bool used = id && pending_.known(*id) == Pending<Waiter>::Known::used;
     log_.warning("mcp_id_mismatch",
@@ -275,6 +283,7 @@ Task<> StdioChannel::notify(std::string method, json::object params, Deadline) {
 void StdioChannel::listen_for_changes(std::int64_t id, json::object params) {
   if (id == 0) return;  // Servers of the older era tell unasked.
   pending_.note(id);
+  unheeded_.insert(id);
   post(request_text(id, "subscriptions/listen", std::move(params)));
 }
 

@@ -12,6 +12,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 namespace botburrow::mcp {
@@ -80,6 +81,9 @@ class StdioChannel final : public Channel {
   Log log_;
   ChannelListener* listener_ = nullptr;
   Pending<Waiter> pending_;
+  /// Requests whose answers nobody waits for: greetings that were left alone, because they may not
+  /// be withdrawn, and the subscription. A few at most.
+  std::set<std::int64_t> unheeded_;
   LineFramer framer_;
   FloodGuard flood_;
   std::string stderr_;

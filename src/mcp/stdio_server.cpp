@@ -16,6 +16,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -37,15 +38,26 @@ constexpr std::size_t kOutgoingBytesMax = 1u << 20;
 /// For calls under way when the client has closed its end.
 constexpr auto kFinishTime = std::chrono::seconds(5);
 
-/// A descriptor that is waited for where that is possible: not for plain files, which are always
-/// ready. Its mode is left alone, because others may hold the same open file.
+/// Whether the kernel can say when a descriptor is ready. It does not for plain files, /dev/null
+/// and the like, which always are; Asio would take them, and then never or badly wake.
+bool can_be_waited_for(int fd) {
+  const int epoll = ::epoll_create1(EPOLL_CLOEXEC);
+  epoll_event event{};
+  const bool can = epoll >= 0 && ::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+  if (epoll >= 0) ::close(epoll);
+  return can;
+}
+
+/// A descriptor that is waited for where that is possible. Its mode is left alone, because others
+/// may hold the same open file.
 class Waitable {
  public:
   Waitable(const asio::any_io_executor& executor, int fd) : fd_(fd), waits_(executor) {
-    boost::system::error_code plain_file;
+    if (!can_be_waited_for(fd)) return;
+    boost::system::error_code not_taken;
     const int own = ::fcntl(fd, F_DUPFD_CLOEXEC, 3);
-    waits_.assign(own, plain_file);
-    if (plain_file && own >= 0) ::close(own);
+    waits_.assign(own, not_taken);
+    if (not_taken && own >= 0) ::close(own);
   }
 
   Task<> readable() { return ready(Descriptor::wait_read); }
@@ -55,7 +67,10 @@ class Waitable {
  private:
   using Descriptor = asio::posix::stream_descriptor;
   Task<> ready(Descriptor::wait_type what) {
-    if (waits_.is_open()) co_await waits_.async_wait(what, asio::use_awaitable);
+    if (waits_.is_open())
+      co_await waits_.async_wait(what, asio::use_awaitable);
+    else
+      co_await yield_once();  // a long file must not keep the calls from their turn
   }
 
   int fd_;

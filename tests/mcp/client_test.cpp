@@ -53,6 +53,29 @@ TEST(McpClient, AServerThatKeepsSilentWhenProbedIsOneOfTheOlderEra) {
   EXPECT_EQ(server.call("echo", "hello").text, "echo: hello");
 }
 
+TEST(McpClient, TheEraIsWhatTheServerSaysHoweverLateItBegins) {
+  for (const auto& [way, revision] :
+       {std::pair("late-good", "2025-11-25"), std::pair("late-old", "2024-11-05"),
+        std::pair("late-modern", "2026-07-28"), std::pair("late-modern-only", "2026-07-28"),
+        std::pair("swapped-modern-only", "2026-07-28"), std::pair("swapped-good", "2025-11-25")}) {
+    FakeServer server(way);
+    server.options.probe_max = way == std::string("swapped-modern-only") ? 500ms : 20ms;
+    server.start();
+
+    EXPECT_EQ(server.client->facts().revision, revision) << way;
+    EXPECT_EQ(server.call("echo", "hello").text, "echo: hello") << way;
+    EXPECT_EQ(server.lines->count("mcp_id_mismatch"), 0u) << way << server.lines->all();
+  }
+}
+
+TEST(McpClient, AServerThatRefusesBothGreetingsIsRefused) {
+  FakeServer server("refuses-greetings");
+  const auto failure = server.start_failure();
+  ASSERT_TRUE(failure);
+  EXPECT_EQ(failure->code(), errc::mcp_error);
+  EXPECT_THAT(failure->message(), HasSubstr("-32601"));
+}
+
 TEST(McpClient, AServerThatEndsItselfWhenProbedIsStartedOnceMore) {
   FakeServer server("dies-when-probed");
   server.start();

@@ -232,6 +232,32 @@ TEST_F(StdioServerTest, WhoSendsAllAtOnceAndHangsUpIsAnsweredStill) {
   EXPECT_EQ(failure, "");
 }
 
+TEST_F(StdioServerTest, PlainFilesAndDevicesServeAsWell) {
+  const auto temporary = [](const std::string& text) {
+    const int fd = ::open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    EXPECT_EQ(::pwrite(fd, text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
+    return fd;
+  };
+  StdioServerOptions options;
+  options.in = temporary(R"({"jsonrpc":"2.0","id":1,"method":"ping"})"
+                         "\n");
+  options.out = temporary("");
+  group.spawn("server", [this, options] { return run(options); });
+  ASSERT_TRUE(run_until(ioc, [this] { return ended; }));
+  std::string text(1000, ' ');
+  text.resize(static_cast<std::size_t>(::pread(options.out, text.data(), text.size(), 0)));
+  EXPECT_THAT(text, HasSubstr("\"id\":1"));
+  ::close(options.in);
+
+  ended = false;
+  options.in = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  group.spawn("server", [this, options] { return run(options); });
+  EXPECT_TRUE(run_until(ioc, [this] { return ended; })) << "nothing is asked, and that is the end";
+  EXPECT_EQ(failure, "");
+  ::close(options.in);
+  ::close(options.out);
+}
+
 TEST_F(StdioServerTest, AClientThatNoLongerReadsEndsIt) {
   serve();
   ::close(from_server[0]);

@@ -56,7 +56,11 @@ object tool(const std::string& name, const std::string& description = "a tool") 
 class Server {
  public:
   Server(std::string way, std::string arguments)
-      : way_(std::move(way)), arguments_(std::move(arguments)) {}
+      : begins_(way.starts_with("late-")      ? Begins::late
+                : way.starts_with("swapped-") ? Begins::late_and_swapped
+                                              : Begins::at_once),
+        way_(without(without(std::move(way), "late-"), "swapped-")),
+        arguments_(std::move(arguments)) {}
 
   int run() {
     if (way_ == "ignores-eof") ::signal(SIGTERM, SIG_IGN);
@@ -67,19 +71,36 @@ class Server {
     if (way_ == "floods-at-start") flood();
     if (way_ == "prints") say("This is a banner that does not belong here.");
     for (std::string line; std::getline(std::cin, line);) {
-      const auto message = botburrow::try_parse_json(line);
-      if (!message) continue;
-      if (!take(*message)) return 3;
+      // It begins only once two requests have come, as a slow start looks from outside.
+      if (std::string second; begins_ != Begins::at_once && std::getline(std::cin, second)) {
+        if (begins_ == Begins::late_and_swapped) std::swap(line, second);
+        begins_ = Begins::at_once;
+        if (!take_line(line)) return 3;
+        line = std::move(second);
+      }
+      if (!take_line(line)) return 3;
     }
     if (way_ == "ignores-eof") ::pause();
     return 0;
   }
 
  private:
+  enum class Begins { at_once, late, late_and_swapped };
+
+  static std::string without(std::string way, const std::string& prefix) {
+    return way.starts_with(prefix) ? way.substr(prefix.size()) : way;
+  }
+
+  bool take_line(const std::string& line) {
+    const auto message = botburrow::try_parse_json(line);
+    return !message || take(*message);
+  }
+
   static void flood() {
     for (;;)
       notify("notifications/message", {{"data", std::string(1000, 'x')}});
   }
+
   bool modern() const { return way_ == "modern" || way_ == "modern-only" || way_ == "later"; }
 
   /// False ends the program.
@@ -133,6 +154,10 @@ class Server {
   }
 
   bool initialize(const value& id, const value& params) {
+    if (way_ == "modern-only" || way_ == "refuses-greetings") {
+      refuse(id, -32601, "Method not found: initialize");
+      return true;
+    }
     const auto asked = botburrow::string_field(params, "protocolVersion").value_or("");
     const std::string revision = way_ == "old"   ? "2024-11-05"
                                  : way_ == "odd" ? "1999-01-01"
@@ -166,6 +191,8 @@ class Server {
           {"type", "object"},
           {"properties", {{"text", {{"description", "pl\u200bain\U000E0041"}}}}}};
       page["tools"] = array{hidden};
+    } else if (way_ == "begins-blank") {
+      page["tools"] = array{tool("echo", "\n\n  Says what it is told.\n\nMore of it.\n")};
     } else if (cursor.empty()) {
       page["tools"] =
           array{tool("echo", way_ == "other" ? "says it otherwise" : "says what it is told"),
@@ -290,6 +317,7 @@ class Server {
     return out;
   }
 
+  Begins begins_;
   std::string way_, arguments_;
   std::string heard_, notes_;
   value last_slow_;
