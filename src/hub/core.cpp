@@ -84,6 +84,7 @@ ApiError Core::no_database() const {
 }
 
 void Core::note_database_state(const std::exception_ptr& failure) {
+  if (failure && !database_up && database_damaged()) return;
   const bool was_up = std::exchange(database_up, !failure);
   note_database_fault(failure);
   if (was_up == database_up) return;

@@ -6,6 +6,7 @@
 #include "base/metrics.hpp"
 #include "base/task.hpp"
 #include "hub/auth.hpp"
+#include "hub/database_fault.hpp"
 #include "hub/errors.hpp"
 #include "hub/events.hpp"
 #include "hub/fault_log.hpp"
@@ -81,6 +82,9 @@ struct Core {
   /// The database works (null), or fails for this; says so where that is news.
   void note_database_state(const std::exception_ptr& failure);
   void note_database_fault(const std::exception_ptr& failure);
+  /// What was found damaged stays so until every page was read: other failures meanwhile, and what
+  /// can still be written, say nothing about it.
+  bool database_damaged() const { return database_cause == kDatabaseDamaged; }
   bool ready() const { return store != nullptr && database_up && !stopping; }
   bool admin_key_set() const { return !admin_key_hash.empty(); }
 

@@ -18,15 +18,15 @@ constexpr std::array<DatabaseFault, 9> kFaults{{
      "give the file, its -wal and its folder to the user that the Hub runs as"},
     {"io_error", "the disk of the Hub's database reports an I/O error, nothing was changed",
      "look at the disk and its volume (dmesg); restore a backup if the file is lost"},
-    {"database_moved", "the file of the Hub's database was moved or deleted while in use",
-     "put it back, or start the Hub anew"},
+    {kDatabaseMoved, "the file of the Hub's database was moved or deleted while in use",
+     "put it back: a Hub that is started anew without it begins an empty one"},
     {"database_busy", "another process holds the Hub's database, nothing was changed",
-     "end the other process; one Hub serves a database", true, false},
+     "end the other process; one Hub serves a database"},
     {"out_of_memory", "the Hub has no memory left for its database, nothing was changed",
      "give the process more memory", true, false},
     {"cannot_open", "the Hub's database cannot be opened",
      "check that its folder is there and that the path names a file"},
-    {"database_damaged", "the Hub's database is damaged", "restore a backup", false},
+    {kDatabaseDamaged, "the Hub's database is damaged", "restore a backup", false},
 }};
 
 const DatabaseFault& named(std::string_view cause) {

@@ -14,6 +14,9 @@ struct DatabaseFault {
   bool stops_writing = true;  ///< the next write would meet it, too
 };
 
+inline constexpr std::string_view kDatabaseDamaged = "database_damaged";
+inline constexpr std::string_view kDatabaseMoved = "database_moved";
+
 /// By a result code of SQLite (extended) and the errno of its last system call; never a success.
 const DatabaseFault& database_fault(int sqlite_code, int system_error);
 /// By the errno of a call of our own on the file or its folder.

@@ -23,7 +23,8 @@ constexpr auto kOpenRetryFirst = 1s;
 constexpr auto kOpenRetryMax = 8s;  // so that a database that is back is used within 10 s
 constexpr auto kPingPeriod = 5s;
 constexpr auto kPurgePeriod = 60s;
-constexpr auto kScanPeriod = 2s;  // leases end by time alone; nothing rings for them
+constexpr auto kPagesPeriod = 30s;  // of a damaged database: each page is read
+constexpr auto kScanPeriod = 2s;    // leases end by time alone; nothing rings for them
 constexpr std::size_t kBodyMax = 1u << 20;
 constexpr std::size_t kConnectionsMax = 4096;
 
@@ -221,15 +222,20 @@ Task<> HubServer::Impl::keep_database() {
   co_await open_database();
   if (core->fatal) co_return;
   auto purge_at = Deadline::in(kPurgePeriod);
+  auto pages_at = Deadline::in(kPagesPeriod);
   for (;;) {
     co_await sleep_for(kPingPeriod);
     std::exception_ptr failure;
     // What failed to write must be seen to write before anybody is sent here again. An idle Hub
     // leaves its disk alone.
     const bool was_down = !core->database_up;
+    // One page that can be written says nothing about the damaged ones; reading all takes long.
+    const bool damaged = was_down && core->database_damaged();
+    if (damaged && !pages_at.passed()) continue;
     try {
       const bool purge = purge_at.passed();
-      co_await core->with_store([purge, was_down](Store& store) {
+      co_await core->with_store([purge, was_down, damaged](Store& store) {
+        if (damaged) store.check_pages();
         was_down ? store.try_write() : store.ping();
         if (purge) store.purge_expired();
       });
@@ -238,6 +244,7 @@ Task<> HubServer::Impl::keep_database() {
       failure = std::current_exception();
     }
     if (failure && is_cancellation(failure)) std::rethrow_exception(failure);
+    if (damaged) pages_at = Deadline::in(kPagesPeriod);
     // A request that failed meanwhile knows more than a ping that was good.
     if (failure || was_down || core->database_up) core->note_database_state(failure);
   }

@@ -7,6 +7,7 @@
 #include <sqlite3.h>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -70,14 +71,19 @@ void require_room(const std::string& path, std::size_t bytes) {
               fmt::format("no room for {} KiB: {}", bytes / 1024, std::strerror(error)));
 }
 
-Database::Database(std::string path) : path_(std::move(path)) {
-  ensure_database_file(path_);
-  const int flags =
-      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+Database::Database(std::string path, Opening opening) : path_(std::move(path)) {
+  int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+  // Only for the first connection: closing any descriptor of a file drops the POSIX locks that this
+  // process holds on it, and another process would then take the WAL for its own to delete.
+  if (opening == Opening::create) {
+    ensure_database_file(path_);
+    flags |= SQLITE_OPEN_CREATE;
+  }
   try {
     if (const int code = sqlite3_open_v2(path_.c_str(), &handle_, flags, nullptr);
         code != SQLITE_OK)
       fail(code);
+    opened_ = file_at(path_);
     sqlite3_busy_timeout(handle_, kBusyMs);
     execute(
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
@@ -94,6 +100,20 @@ Database::~Database() {
       sqlite3_finalize(statement);
   }
   sqlite3_close_v2(handle_);
+}
+
+std::optional<Database::FileId> Database::file_at(const std::string& path) {
+  struct stat seen{};
+  if (::stat(path.c_str(), &seen) != 0) return std::nullopt;
+  return FileId{.device = seen.st_dev, .inode = seen.st_ino};
+}
+
+void Database::require_in_place() {
+  const auto wal = file_at(path_ + "-wal");
+  if (!opened_wal_) opened_wal_ = wal;
+  if (opened_ == file_at(path_) && opened_wal_ == wal) return;
+  fail_with(*find_database_fault(kDatabaseMoved), path_,
+            "its file, or the -wal beside it, was moved or deleted while in use");
 }
 
 void Database::fail(int code) const {
@@ -198,7 +218,10 @@ bool Sql::row() {
   return false;
 }
 
+// SQLite goes on writing into files that nobody can find any more: what begins to write asks first,
+// and a transaction once more before it is committed.
 std::int64_t Sql::run() {
+  if (sqlite3_stmt_readonly(statement_) == 0 && !db_.in_transaction()) db_.require_in_place();
   while (row()) {
   }
   return db_.rows_changed();
@@ -272,6 +295,7 @@ Transaction::~Transaction() {
 }
 
 void Transaction::commit() {
+  db_.require_in_place();
   Sql(db_, "COMMIT").run();
 }
 

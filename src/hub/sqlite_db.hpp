@@ -2,6 +2,8 @@
 
 #include "base/time.hpp"
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -32,9 +34,13 @@ void require_room(const std::string& path, std::size_t bytes);
 /// the file and the cure.
 class Database {
  public:
-  /// Creates the folder and the file (private to its owner) where missing. WAL, synchronous=FULL,
-  /// foreign keys on. Throws Error{bad_settings} for a file that is no database.
-  explicit Database(std::string path);
+  enum class Opening {
+    create,    ///< the folder and the file (private to its owner) where missing
+    existing,  ///< beside another connection of this process: makes nothing
+  };
+  /// WAL, synchronous=FULL, foreign keys on. Throws Error{bad_settings} for a file that is no
+  /// database.
+  explicit Database(std::string path, Opening opening = Opening::create);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
@@ -45,7 +51,19 @@ class Database {
   std::int64_t rows_changed() const;
   const std::string& path() const { return path_; }
 
+  /// Throws (`database_moved`) where the path, or that of its WAL, no longer names the file that is
+  /// open: what would be written then is gone with this process. SQLite itself asks only in its
+  /// other journal modes.
+  void require_in_place();
+
  private:
+  /// Which file a path names.
+  struct FileId {
+    dev_t device = 0;
+    ino_t inode = 0;
+    friend bool operator==(const FileId&, const FileId&) = default;
+  };
+  static std::optional<FileId> file_at(const std::string& path);
   friend class Sql;
   friend class TimeLimit;
   sqlite3_stmt* take(std::string_view text);
@@ -53,6 +71,8 @@ class Database {
   [[noreturn]] void fail(int code) const;
 
   std::string path_;
+  std::optional<FileId> opened_;      // the file behind handle_
+  std::optional<FileId> opened_wal_;  // made with the first transaction, kept until the last close
   sqlite3* handle_ = nullptr;
   TimeLimit* limit_ = nullptr;
   std::map<std::string, std::vector<sqlite3_stmt*>, std::less<>> idle_;

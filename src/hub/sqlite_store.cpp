@@ -3,9 +3,11 @@
 #include "base/error.hpp"
 #include "base/random.hpp"
 #include "hub/backup.hpp"
+#include "hub/database_fault.hpp"
 #include "hub/sqlite_schema.hpp"
 
 #include <boost/json/array.hpp>
+#include <fmt/format.h>
 
 #include <algorithm>
 
@@ -14,6 +16,7 @@ namespace {
 
 constexpr std::chrono::minutes kContentKept{10};
 constexpr std::chrono::hours kAuditKept{24 * 90};
+const DatabaseFault& kDamaged = *find_database_fault(kDatabaseDamaged);
 constexpr std::size_t kRoomWanted = 256 * 1024;  // a few of the largest writes
 
 }  // namespace
@@ -40,7 +43,11 @@ std::unique_ptr<Store> open_sqlite_reader(std::string path, Clock& clock, Random
 }
 
 SqliteStore::SqliteStore(StoreOptions options, Clock& clock, Random& random, Role role)
-    : options_(std::move(options)), clock_(clock), random_(random), db_(locked_path(role)) {
+    : options_(std::move(options)),
+      clock_(clock),
+      random_(random),
+      db_(locked_path(role),
+          role == Role::writer ? Database::Opening::create : Database::Opening::existing) {
   if (role == Role::writer)
     migrate(db_, now());
   else
@@ -48,6 +55,7 @@ SqliteStore::SqliteStore(StoreOptions options, Clock& clock, Random& random, Rol
 }
 
 void SqliteStore::ping() {
+  db_.require_in_place();
   Sql(db_, "SELECT one FROM dataset").run();
   require_room(db_.path(), kRoomWanted);
 }
@@ -57,6 +65,17 @@ void SqliteStore::try_write() {
   Transaction transaction(db_);
   Sql(db_, "UPDATE dataset SET generation = generation").run();
   transaction.commit();
+}
+
+void SqliteStore::check_pages() {
+  ping();
+  Sql check(db_, "PRAGMA quick_check(1)");
+  check.row();
+  const auto found = check.text();
+  if (found == "ok") return;
+  throw Error(errc::io, fmt::format("hub database {}: {}; {}", db_.path(), found, kDamaged.fix),
+              Retry::never)
+      .with_detail(std::string(kDamaged.cause));
 }
 
 void SqliteStore::purge_expired() {

@@ -25,6 +25,7 @@ class SqliteStore final : public Store {
   void on_change(ChangeListener listener) override { listener_ = std::move(listener); }
   void ping() override;
   void try_write() override;
+  void check_pages() override;
   void purge_expired() override;
 
   std::optional<Agent> find_agent(std::string_view reference) override;

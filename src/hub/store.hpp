@@ -51,6 +51,8 @@ class Store {
   virtual void ping() = 0;
   /// As ping(), and one write to the disk that changes nothing.
   virtual void try_write() = 0;
+  /// As ping(), and reads every page: throws `database_damaged` unless all are sound. Slow.
+  virtual void check_pages() = 0;
   /// Drops what has expired: idempotency answers, grace keys, old audit rows. Call every minute or
   /// so.
   virtual void purge_expired() = 0;

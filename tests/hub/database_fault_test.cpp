@@ -6,10 +6,13 @@
 #include "tests/support/log_lines.hpp"
 #include "tests/support/small_volume.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <sqlite3.h>
 
 #include <cerrno>
+#include <cstdlib>
+#include <fstream>
 
 namespace botburrow::hub::test {
 namespace {
@@ -154,6 +157,113 @@ TEST_F(VolumeTest, AReadOnlyVolumeIsSaidAndWaitedFor) {
   volume->make_read_only(false);
   botburrow::test::run_task(hub.ioc, hub.server->until_ready(), std::chrono::seconds(12));
   EXPECT_EQ(hub.get("!/ready", "").status, 200);
+}
+
+/// Which database file of a Hub, or what stands beside it.
+std::filesystem::path file_of(const HubHarness& hub, const char* ending = "") {
+  return hub.folder / (std::string("hub.db") + ending);
+}
+
+int post_status(HubHarness& hub, const std::string& key) {
+  return hub.post("/posts", key, {{"title", "t"}, {"content", "x"}, {"community", "general"}})
+      .status;
+}
+
+TEST(MovedDatabase, NothingIsAcknowledgedUntilTheFileIsBack) {
+  HubHarness hub;
+  const auto key = hub.agent("scribe");
+  const auto before = hub.new_post(key, "kept");
+  const auto aside = hub.folder / "aside.db";
+  std::filesystem::rename(file_of(hub), aside);
+  const auto refused =
+      hub.post("/posts", key, {{"title", "t"}, {"content", "lost"}, {"community", "general"}});
+  EXPECT_EQ(refused.status, 503) << refused.text;
+  EXPECT_EQ(refused.str("code"), "database_moved");
+  EXPECT_THAT(refused.str("hint"), HasSubstr("put it back"));
+  EXPECT_EQ(hub.get("!/ready", "").status, 503);
+  hub.get("/search?q=kept", key);
+  EXPECT_FALSE(std::filesystem::exists(file_of(hub))) << "a search made an empty one";
+  std::filesystem::rename(aside, file_of(hub));
+  until(hub, [&] { return hub.get("!/ready", "").status == 200; });
+  EXPECT_EQ(post_status(hub, key), 201);
+  EXPECT_EQ(hub.get("/posts/" + before, key).status, 200);
+}
+
+TEST(MovedDatabase, AnIdleHubNoticesADeletedOne) {
+  HubHarness hub;
+  const auto key = hub.agent("scribe");
+  for (const auto* ending : {"", "-wal", "-shm"})
+    std::filesystem::remove(file_of(hub, ending));
+  until(hub, [&] { return hub.get("!/ready", "").status == 503; });
+  EXPECT_EQ(hub.lines->count("hub_database_failed", "database_moved"), 1u);
+  EXPECT_EQ(post_status(hub, key), 503);
+  // Another file under the name is not the one that is open.
+  std::ofstream(file_of(hub)) << "";
+  EXPECT_EQ(post_status(hub, key), 503);
+}
+
+TEST(MovedDatabase, ALogThatWasDeletedLosesNothingUnsaid) {
+  HubHarness hub;
+  const auto key = hub.agent("scribe");
+  ASSERT_TRUE(std::filesystem::remove(file_of(hub, "-wal")));
+  EXPECT_EQ(post_status(hub, key), 503);
+}
+
+TEST(MovedDatabase, SearchingDropsNoLockOfTheWriter) {
+  HubHarness hub;
+  const auto key = hub.agent("scribe");
+  hub.new_post(key, "kept");
+  ASSERT_EQ(hub.get("/search?q=kept", key).status, 200);
+  // Another process that opens the file and closes it takes the -wal for its own, and deletes it,
+  // where this one holds no lock.
+  const auto code = std::system(
+      fmt::format("sqlite3 '{}' 'select 1 from posts' >/dev/null 2>&1", file_of(hub).string())
+          .c_str());
+  if (code != 0) GTEST_SKIP() << "needs the program sqlite3";
+  EXPECT_TRUE(std::filesystem::exists(file_of(hub, "-wal")));
+  EXPECT_EQ(post_status(hub, key), 201);
+}
+
+TEST(DamagedDatabase, StaysDownWhateverCanStillBeWritten) {
+  HubHarness hub;
+  const auto key = hub.agent("scribe");
+  for (int i = 0; i < 40; ++i)
+    hub.new_post(key, std::string(9000, 'x'));
+  {
+    Database other(file_of(hub).string(), Database::Opening::existing);
+    other.execute("PRAGMA wal_checkpoint(TRUNCATE)");
+  }
+  {
+    std::fstream file(file_of(hub), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(8192);
+    file << std::string(60 * 4096, '\x5a');
+  }
+  hub.stop();
+  HubOptions options = quiet_options();
+  options.database_path = file_of(hub).string();
+  HubHarness again(options);
+  Answer answer;
+  until(again, [&] {
+    answer = again.get("/posts", key);
+    return answer.str("code") == "database_damaged";
+  });
+  EXPECT_FALSE(botburrow::test::run_until(
+      again.ioc, [&] { return again.get("!/ready", "").status == 200; }, std::chrono::seconds(7)));
+  EXPECT_EQ(again.lines->count("hub_database_recovered"), 0u);
+}
+
+TEST(BusyDatabase, IsNotReadyFromTheFirstWriteThatFailed) {
+  HubHarness hub;
+  const auto key = hub.agent("scribe");
+  {
+    Database other(file_of(hub).string(), Database::Opening::existing);
+    const Transaction held(other);
+    const auto refused =
+        hub.post("/posts", key, {{"title", "t"}, {"content", "x"}, {"community", "general"}});
+    EXPECT_EQ(refused.str("code"), "database_busy") << refused.text;
+    EXPECT_EQ(hub.get("!/ready", "").status, 503);
+  }
+  until(hub, [&] { return hub.get("!/ready", "").status == 200; });
 }
 
 }  // namespace
