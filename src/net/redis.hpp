@@ -94,6 +94,7 @@ enum class RedisFault {
   no_auth,
   wrong_password,
   no_permission,
+  no_command,  ///< a script, or a command within one, which nothing works without
   cluster,
   max_clients,
   // Met on the way to it.

@@ -32,6 +32,11 @@ constexpr auto kDistrustTime = 3s;
 /// Changes nothing, and is refused like every change: a string that is not there, and stays so.
 const Redis::Args kProbe = {"SETRANGE", "work:probe", "0", ""};
 
+/// That the probe is taken says nothing about the command that was refused.
+bool is_told_by_probe(RedisFault fault) {
+  return fault != RedisFault::no_permission && fault != RedisFault::no_command;
+}
+
 bool is_limit(const std::exception_ptr& failure) {
   try {
     if (failure) std::rethrow_exception(failure);
@@ -266,7 +271,7 @@ Task<> Redis::Impl::watch() {
     const bool probing = connection && owed_.empty() && may_probe_;
     if (probing) co_await probe();
     const bool cleared_by_probe =
-        probing && may_probe_ && distrust && distrust->fault != RedisFault::no_permission;
+        probing && may_probe_ && distrust && is_told_by_probe(distrust->fault);
     if (distrust && !cleared_by_probe && BootClock::now() - distrust->seen >= kDistrustTime)
       trust_again();
     if (connection && watcher_) co_await ask_sentinels();
@@ -283,7 +288,7 @@ Task<> Redis::Impl::probe() {
   co_await wait_for(waiter);
   const bool taken = !waiter.cancelled && !waiter.failure &&
                      !std::holds_alternative<RedisReply::Failure>(reply.value);
-  if (taken && distrust && distrust->fault != RedisFault::no_permission) trust_again();
+  if (taken && distrust && is_told_by_probe(distrust->fault)) trust_again();
 }
 
 Task<> Redis::Impl::ask_sentinels() {

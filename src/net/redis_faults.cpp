@@ -8,6 +8,7 @@
 #include <boost/system/system_error.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 namespace botburrow::net {
@@ -44,6 +45,9 @@ constexpr std::array kFaults = {
     Words{RedisFault::wrong_password, "wrong_password", "check user and password in REDIS_URL"},
     Words{RedisFault::no_permission, "no_permission",
           "grant it to the user of REDIS_URL (redis-cli ACL SETUSER)"},
+    Words{RedisFault::no_command, "no_command",
+          "scripts (EVALSHA, SCRIPT LOAD) and the commands in them must be there: remove "
+          "rename-command from the server's configuration, or use Redis 6.2 or later"},
     Words{RedisFault::cluster, "cluster",
           "Redis Cluster is not supported: use one primary, with replicas and sentinels if you "
           "like"},
@@ -98,6 +102,19 @@ std::string_view fix_for(RedisFault fault) {
   return words_of(fault).fix;
 }
 
+namespace {
+
+/// Of commands alone only those of scripts: others are done without where a server lacks them.
+bool lacks_command(std::string_view text) {
+  if (text.find("Unknown Redis command called from") != std::string_view::npos) return true;
+  constexpr std::string_view kUnknown = "ERR unknown command ";
+  if (!text.starts_with(kUnknown)) return false;
+  const auto name = text.substr(std::min(text.size(), kUnknown.size() + 1));  // after the quote
+  return name.starts_with("EVAL") || name.starts_with("SCRIPT");
+}
+
+}  // namespace
+
 RedisFault fault_of(std::string_view error_text) {
   const auto word = error_word(error_text);
   if (word == "LOADING") return RedisFault::loading;
@@ -116,6 +133,7 @@ RedisFault fault_of(std::string_view error_text) {
     return RedisFault::cluster;
   if (word == kMaxClients || error_text.starts_with("ERR max number of clients"))
     return RedisFault::max_clients;
+  if (lacks_command(error_text)) return RedisFault::no_command;
   return RedisFault::other;
 }
 
@@ -133,6 +151,7 @@ FaultReaction reaction_to(RedisFault fault) {
     case RedisFault::out_of_memory:
     case RedisFault::busy:
     case RedisFault::no_permission:
+    case RedisFault::no_command:
       return FaultReaction::distrust;
     default:
       return FaultReaction::none;

@@ -47,6 +47,12 @@ TEST(RedisFaults, TheServersWordsAreToldApartAndSayWhatToDo) {
       {"BUSY Redis is busy running a script.", RedisFault::busy, "SCRIPT KILL"},
       {"NOAUTH Authentication required.", RedisFault::no_auth, "redis://user:password@"},
       {"NOPERM this user has no permissions", RedisFault::no_permission, "ACL SETUSER"},
+      {"ERR unknown command 'EVALSHA', with args beginning with: 'a' ", RedisFault::no_command,
+       "rename-command"},
+      {"ERR unknown command `EVALSHA`, with args beginning with: ", RedisFault::no_command,
+       "rename-command"},
+      {"ERR Unknown Redis command called from script script: f", RedisFault::no_command,
+       "rename-command"},
       {"MOVED 3999 127.0.0.1:6381", RedisFault::cluster, "Cluster is not supported"},
   };
   for (const auto& word : words) {
@@ -60,6 +66,7 @@ TEST(RedisFaults, TheServersWordsAreToldApartAndSayWhatToDo) {
     EXPECT_EQ(error.message().find('\n'), std::string::npos);
   }
   EXPECT_EQ(server_error("WRONGTYPE Operation against a key", "GET").code(), errc::redis_error);
+  EXPECT_EQ(fault_of("ERR unknown command 'INFO', with args beginning with: "), RedisFault::other);
   EXPECT_EQ(fault_of("ERR Error running script (call to f_1): @user_script:1: @user_script: 1: "
                      "-OOM command not allowed"),
             RedisFault::out_of_memory);
@@ -200,6 +207,22 @@ TEST_F(RedisFaultsReal, WhatAUserMayNotDoIsSaidAndDoesNotEndTheConnection) {
   server.ask({"ACL", "SETUSER", "worker", "+set"});
   EXPECT_EQ(client.ask({"SET", "k", "v"}).str(), "OK");
   EXPECT_TRUE(client.wait([&] { return client->usable(); }));
+}
+
+TEST_F(RedisFaultsReal, AServerWithoutScriptsIsNotReady) {
+  PrivateRedis server({.extra = {"--rename-command", "EVALSHA", ""}});
+  ClientOn client(ioc, server.url());
+  client.wait_connected();
+
+  const auto error = client.refused({"EVALSHA", "0123", "0"});
+
+  EXPECT_EQ(error.code(), errc::redis_unavailable) << said(error);
+  EXPECT_THAT(error.message(), HasSubstr("remove rename-command"));
+  EXPECT_FALSE(client->usable());
+  EXPECT_THAT(client->last_error(), HasSubstr("rename-command"));
+  EXPECT_EQ(client.lines->count(R"("cause":"no_command")"), 1);
+  client.ask({"SET", "k", "v"});
+  EXPECT_FALSE(client->usable()) << "what else it takes says nothing about scripts";
 }
 
 TEST_F(RedisFaultsReal, AUserThatIsRemovedIsAskedForItsPasswordAgain) {
