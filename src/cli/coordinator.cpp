@@ -23,6 +23,7 @@ Task<int> run_coordinator(StopRequest& stop, const Context& context, const Setti
   ServiceManager manager(ground.executor, context.environment);
   manager.ready([&service] { return service.healthy(); });
   co_await stop.until_requested();
+  stop.log_to(log);
   manager.stopping();
   co_await service.stop();
   if (service.stuck()) leave_process(exit_code::kDone);

@@ -45,6 +45,7 @@ Task<int> run_hub(StopRequest& stop, const Context& context, const Settings& set
   ServiceManager manager(executor, context.environment);
   manager.ready([] { return true; });
   co_await stop.until_requested();
+  stop.log_to(log);
   manager.stopping();
   co_await tasks.stop();
   co_await hub.stop(settings.seconds("SHUTDOWN_GRACE"));

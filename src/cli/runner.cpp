@@ -35,6 +35,7 @@ Task<int> run_runner(StopRequest& stop, const Context& context, const Settings& 
   ServiceManager manager(ground.executor, context.environment);
   manager.ready([&service] { return service.healthy(); });
   co_await stop.until_requested();
+  stop.log_to(log);
   manager.stopping();
   TaskGroup urgent(ground.executor);
   urgent.spawn("urgent", [&stop, &service] { return hurry_when_asked(stop, service); });

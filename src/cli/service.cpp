@@ -24,18 +24,51 @@ namespace botburrow::cli {
 
 namespace asio = boost::asio;
 
+namespace {
+
+/// As `nohup` leaves it to those it starts.
+bool is_ignored(int signal) {
+  struct sigaction now{};
+  return ::sigaction(signal, nullptr, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
+std::string_view name_of_signal(int signal) {
+  switch (signal) {
+    case SIGINT:
+      return "SIGINT";
+    case SIGTERM:
+      return "SIGTERM";
+    case SIGHUP:
+      return "SIGHUP";
+    default:
+      return "another";
+  }
+}
+
+}  // namespace
+
 struct StopRequest::State : std::enable_shared_from_this<State> {
   explicit State(const asio::any_io_executor& executor)
       : signals(executor, SIGINT, SIGTERM),
         first(executor, asio::steady_timer::time_point::max()),
-        second(executor, asio::steady_timer::time_point::max()) {}
+        second(executor, asio::steady_timer::time_point::max()) {
+    if (!is_ignored(SIGHUP)) signals.add(SIGHUP);
+  }
 
   void listen() {
-    signals.async_wait([self = shared_from_this()](const boost::system::error_code& error, int) {
-      if (error) return;
-      self->request();
-      self->listen();
-    });
+    signals.async_wait(
+        [self = shared_from_this()](const boost::system::error_code& error, int signal) {
+          if (error) return;
+          self->note(signal);
+          self->listen();
+        });
+  }
+
+  void note(int signal) {
+    if (signal_name.empty()) signal_name = name_of_signal(signal);
+    // A terminal that closes may say so twice, which is nobody's wish for haste.
+    if (signal == SIGHUP && count > 0) return;
+    request();
   }
 
   void request() {
@@ -50,6 +83,7 @@ struct StopRequest::State : std::enable_shared_from_this<State> {
   asio::signal_set signals;
   asio::steady_timer first, second;  // never expire; cancelled when it happens
   int count = 0;
+  std::string_view signal_name;  // the first that came
 };
 
 StopRequest::StopRequest(asio::any_io_executor executor)
@@ -70,6 +104,11 @@ bool StopRequest::urgent() const {
 }
 void StopRequest::request() {
   state_->request();
+}
+void StopRequest::log_to(const Log& log) const {
+  if (state_->signal_name.empty()) return;
+  log.info("stop_requested",
+           {{"signal", state_->signal_name}, {"msg", "running work is finished, or handed back"}});
 }
 
 namespace {

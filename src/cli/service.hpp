@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/log.hpp"
 #include "base/task.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
@@ -10,7 +11,9 @@
 namespace botburrow::cli {
 
 /// Tells a service that it is to end. The first SIGTERM or SIGINT asks it to drain, the second to
-/// give back what it holds at once, the third ends the process where it stands (exit 130).
+/// give back what it holds at once, the third ends the process where it stands (exit 130). SIGHUP
+/// asks it to drain, however often it comes, unless the process was started with it ignored
+/// (`nohup`).
 class StopRequest {
  public:
   explicit StopRequest(boost::asio::any_io_executor executor);
@@ -25,6 +28,8 @@ class StopRequest {
   Task<> until_urgent();
   /// What a signal does; also for a service that ends the others.
   void request();
+  /// One line `stop_requested` that names the signal, where it was one.
+  void log_to(const Log& log) const;
 
  private:
   struct State;

@@ -140,6 +140,7 @@ Task<int> run_up(StopRequest& stop, const Context& context, const Settings& sett
   if (!failure) {
     manager.ready([&system] { return system.healthy(); });
     co_await stop.until_requested();
+    stop.log_to(log);
   }
   manager.stopping();
   TaskGroup urgent(ground.executor);

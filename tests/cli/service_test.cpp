@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "cli/exit_code.hpp"
+#include "tests/support/log_lines.hpp"
 
 #include <gtest/gtest.h>
 
@@ -36,6 +37,39 @@ TEST(Service, TheFirstSignalAsksAndTheSecondHurries) {
               co_return exit_code::kDone;
             }),
             0);
+}
+
+TEST(Service, AHangupDrainsAndNeverHurries) {
+  const auto lines = std::make_shared<test::LogLines>();
+  EXPECT_EQ(run_service([lines](StopRequest& stop) -> Task<int> {
+              ::raise(SIGHUP);
+              co_await stop.until_requested();
+              for (int i = 0; i < 4; ++i) {
+                ::raise(SIGHUP);
+                co_await sleep_for(std::chrono::milliseconds(5));
+              }
+              EXPECT_FALSE(stop.urgent());
+              stop.log_to(Log(lines, {}));
+              ::raise(SIGTERM);
+              co_await stop.until_urgent();
+              co_return exit_code::kDone;
+            }),
+            0);
+  EXPECT_EQ(lines->count("stop_requested", "SIGHUP"), 1U);
+}
+
+TEST(Service, AnIgnoredHangupStaysIgnored) {
+  ::signal(SIGHUP, SIG_IGN);
+  EXPECT_EQ(run_service([](StopRequest& stop) -> Task<int> {
+              ::raise(SIGHUP);
+              co_await sleep_for(std::chrono::milliseconds(5));
+              EXPECT_FALSE(stop.requested()) << "nohup";
+              ::raise(SIGTERM);
+              co_await stop.until_requested();
+              co_return exit_code::kDone;
+            }),
+            0);
+  ::signal(SIGHUP, SIG_DFL);
 }
 
 TEST(Service, TheThirdSignalEndsTheProcess) {
