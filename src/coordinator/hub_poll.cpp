@@ -93,7 +93,9 @@ std::chrono::nanoseconds HubPoll::trouble(const Error& error, std::chrono::nanos
     last_ = PollOutcome{.at = clock_.wall(), .error = error.message()};
   // The client itself says `hub_auth_error`.
   if (error.code() != errc::hub_auth && trouble_.allow(clock_.now()))
-    log_.error("poll_error", {{"error", error.message()}});
+    log_.error("poll_error",
+               {{"error", error.message()},
+                {"fix", "look whether the Hub runs, is ready and reached from here (HUB_URL)"}});
   const double asked = std::min(error.retry_after().value_or(0), 60.0);
   if (asked > 0) log_.info("hub_backoff", {{"seconds", asked}});
   return std::max(random_.jitter(pause, 0.2),

@@ -4,6 +4,7 @@
 #include "base/json.hpp"
 #include "hubapi/answers.hpp"
 #include "hubapi/retry_rule.hpp"
+#include "hubapi/wire.hpp"
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -162,8 +163,19 @@ Task<HubAnswer> HubClient::request(HubRequest request, Deadline deadline, bool a
       if (any_status) co_return answer;
       throw status_error(request, answer);
     }
+    if (answer.status != 429) note_retry(request, answer, failure);
     co_await sleep_for(pause);
   }
+}
+
+// At once, for the last try may come half a minute later. What ends the call is its caller's to
+// say.
+void HubClient::note_retry(const HubRequest& request, const HubAnswer& answer,
+                           const std::exception_ptr& failure) {
+  if (!retry_note_.allow(BootClock::now())) return;
+  log_.warning("hub_call_retried",
+               {{"error", failure ? describe(failure) : status_error(request, answer).message()},
+                {"fix", "look whether the Hub runs, is ready and reached from here (HUB_URL)"}});
 }
 
 Task<bool> HubClient::remembers_keys(Deadline deadline) {
@@ -207,6 +219,7 @@ Task<KeyAnswer> HubClient::check_key_of(std::string acting, Deadline deadline) {
     co_return KeyAnswer{.reason = status_error(call, answer).message()};
   KeyAnswer accepted{.standing = KeyStanding::accepted};
   if (answer.status == 403) accepted.reason = status_error(call, answer).message();
+  if (answer.status == 200) accepted.dataset = read_generation(answer.body).dataset;
   co_return accepted;
 }
 

@@ -53,6 +53,7 @@ enum class KeyStanding {
 struct KeyAnswer {
   KeyStanding standing = KeyStanding::unknown;
   std::string reason;  ///< what came instead of a yes; of an accepted key: the Hub's 403
+  std::optional<std::string> dataset;  ///< the Hub's, empty before its first; where it has any
 };
 
 /// How many of a thread's comments are read: the newest, of anybody. A context shows far fewer.
@@ -91,6 +92,8 @@ class HubClient {
   /// What check_key() heard last; `refused` as soon as any call with the service key is answered
   /// 401.
   KeyStanding key_standing() const { return key_standing_; }
+  /// Whether agents have keys of their own here (AGENT_KEYS).
+  bool has_agent_keys() const { return !options_.agent_keys.empty(); }
 
   // Reading work. The lists follow next_cursor and offset pages up to 10,000 agents.
   Task<PollAnswer> poll(std::chrono::seconds timeout, int batch, Deadline deadline);
@@ -143,6 +146,8 @@ class HubClient {
   std::function<void(std::size_t)> warn_of_unreadable(std::string what) const;
   void count(const std::string& endpoint, const std::string& code, std::chrono::nanoseconds took);
   void note_auth_error(const Error& error);
+  void note_retry(const HubRequest& request, const HubAnswer& answer,
+                  const std::exception_ptr& failure);
   Task<KeyAnswer> check_key_of(std::string acting, Deadline deadline);
   void note_generation_status(int status);
 
@@ -154,6 +159,7 @@ class HubClient {
   Metrics::Histograms& durations_;
   std::map<std::string, std::string> names_;  // by id, of agents that have a key of their own
   LogThrottle auth_trouble_{std::chrono::seconds(30)};
+  LogThrottle retry_note_{std::chrono::seconds(30)};
   std::optional<bool> remembers_keys_;
   KeyStanding key_standing_ = KeyStanding::unknown;
 };

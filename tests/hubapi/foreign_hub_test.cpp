@@ -28,6 +28,13 @@ TEST_F(ForeignClientTest, ListsFollowPagesAndAreSorted) {
   EXPECT_EQ(run(client->stale(900s, soon())).size(), 251U);
 }
 
+TEST_F(ForeignClientTest, TheFirstTryThatFailsIsToldNotTheLast) {
+  hub.fail("/agents", 502, 2);
+  run(client->with_notifications(soon()));
+  EXPECT_EQ(lines->count("hub_call_retried", "502"), 1u) << "of two: each 30 s";
+  EXPECT_EQ(lines->count("hub_call_retried", "HUB_URL"), 1u) << lines->all();
+}
+
 TEST_F(ForeignClientTest, AHubThatRepeatsItsFirstPageEndsTheList) {
   hub.garble(
       "/agents",
