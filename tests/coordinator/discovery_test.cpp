@@ -29,12 +29,15 @@ TEST_F(DiscoveryTest, WhoNeverLooksAroundIsNotSent) {
   for (const auto* name : {"curious", "homebody", "silent", "broken", "stranger"})
     ids[name] = foreign_hub().add_agent(name);
   auto& only = replica("c-1", place());
-  ASSERT_TRUE(until([&] { return integer({"HLEN", "work:queued"}) == 3; }));
-  for (const auto* name : {"curious", "broken", "stranger"})
+  ASSERT_TRUE(until([&] { return integer({"HLEN", "work:queued"}) == 2; }));
+  for (const auto* name : {"curious", "broken"})
     EXPECT_EQ(waits(ids[name]), "normal:discovery") << name;
   EXPECT_TRUE(until([&] {
-    return only.lines->count("poll_completed", "\"agents\":5,\"enqueued\":3,\"skipped\":2") > 0;
+    return only.lines->count("poll_completed", "\"agents\":5,\"enqueued\":2,\"skipped\":3") > 0;
   }));
+
+  EXPECT_EQ(only.lines->count("agent_without_definition", "stranger"), 1U) << "once";
+  EXPECT_EQ(only.lines->count("agent_without_definition"), 1U);
 
   // The next look sees what changed.
   define("homebody", "behavior: {discovery: {enabled: true}}\n");
