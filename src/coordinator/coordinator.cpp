@@ -4,6 +4,7 @@
 #include "base/error.hpp"
 #include "coordinator/gauges.hpp"
 #include "coordinator/generation_check.hpp"
+#include "coordinator/hub_standing.hpp"
 #include "coordinator/reaper.hpp"
 #include "net/redis.hpp"
 
@@ -56,6 +57,7 @@ struct Coordinator::Impl {
         metrics_(metrics),
         log_(log.with({{"instance_id", options_.instance_id}})),
         watch_(options_.leader_lease),
+        standing_(parts_.hub, parts_.clock, parts_.random, log_),
         gauges_(metrics, parts_.view, parts_.heartbeats, parts_.clock, ticks_, options_.instance_id,
                 log_),
         leads_(metrics.gauge("botburrow_coordinator_is_leader", "1 while this replica leads.",
@@ -64,6 +66,7 @@ struct Coordinator::Impl {
                                      "Changes of leadership seen by this replica.",
                                      {"instance_id", "to"})),
         epoch_(metrics.gauge("botburrow_leader_epoch", "Epoch of this replica's last term.")),
+        offer_(options_.leader_lease / 3),
         loop_(executor, [this](const std::string& name, std::exception_ptr failure) {
           failed(name, failure);
         }) {
@@ -111,7 +114,7 @@ struct Coordinator::Impl {
     const bool held_too_long = watch_.may_take(seen, clock().now());
     // A term of our own that ended here: nobody else acts in it.
     const bool ours = own_epoch_ && seen.epoch == *own_epoch_;
-    if (held_too_long || ours) {
+    if (may_stand(held_too_long || ours)) {
       const auto sent = clock().now();
       taking_ = seen.epoch + 1;
       const auto epoch = co_await parts_.election.take(seen);
@@ -123,7 +126,73 @@ struct Coordinator::Impl {
     }
     if (not_leader_.allow(clock().now()))
       log_.info("not_leader_skipping_poll", {{"leader", seen.instance_id}, {"msg", "not_leader"}});
+    note_lease_of(seen);
+    co_await compare_hubs(seen.instance_id);
+    co_await offer_to_lead();
     co_await sleep_for(parts_.random.jitter(lease() / 12, 0.2));
+  }
+
+  // One who finds no work lets the others go first, and leads where nobody else does: somebody has
+  // to take back what dead runners held.
+  bool may_stand(bool vacant) {
+    const auto now = clock().now();
+    if (!vacant || !standing_.unfit_because()) vacant_since_.reset();
+    if (!vacant || other_hub_.other(now)) return false;
+    if (!standing_.unfit_because()) return true;
+    if (!vacant_since_) vacant_since_ = now;
+    return now - *vacant_since_ >= 2 * lease();
+  }
+
+  // Kept up by repeating: it ends by itself with the one who said so.
+  Task<> offer_to_lead() {
+    if (!standing_.fit() || other_hub_.other(clock().now())) co_return;
+    if (!offer_.allow(clock().now())) co_return;
+    co_await parts_.election.offer(options_.leader_lease);
+  }
+
+  Task<> compare_hubs(std::string leader) {
+    if (!hub_look_.allow(clock().now())) co_return;
+    const auto leaders = co_await parts_.election.announced_hub();
+    other_hub_.saw(leaders, standing_.dataset(), clock().now());
+    if (!other_hub_.other(clock().now()) || !other_hub_note_.allow(clock().now())) co_return;
+    log_.error("redis_shared",
+               {{"leader", leader},
+                {"error", "this Redis is worked by a coordinator of another Hub"},
+                {"fix",
+                 "give each cluster a Redis of its own, or a database number "
+                 "(redis://host:6379/1); coordinators of one cluster share HUB_URL"},
+                {"msg", "this replica does not lead while the other cluster is there"}});
+  }
+
+  Task<> announce_hub() {
+    if (!standing_.dataset() || !hub_look_.allow(clock().now())) co_return;
+    co_await parts_.election.announce_hub(*standing_.dataset(),
+                                          Deadline::at(term_->trust.trusted_until()));
+  }
+
+  void note_lease_of(const queue::LeaderSeen& seen) {
+    if (seen.lease == 0ms || seen.lease == options_.leader_lease) return;
+    if (!other_lease_.allow(clock().now())) return;
+    log_.warning("leader_lease_differs",
+                 {{"leader", seen.instance_id},
+                  {"its_seconds", std::chrono::duration<double>(seen.lease).count()},
+                  {"own_seconds", std::chrono::duration<double>(lease()).count()},
+                  {"fix", "set LEADER_LEASE_SECONDS alike for all coordinators"},
+                  {"msg", "the leader's is waited for"}});
+  }
+
+  // Ends the term for the sake of a replica that can find work; false: there is none, or no need.
+  Task<bool> yielded() {
+    const auto why = standing_.unfit_because();
+    if (!why) co_return false;
+    const auto other = co_await parts_.election.offered(Deadline::at(term_->trust.trusted_until()));
+    if (other.empty() || other == options_.instance_id) co_return false;
+    const auto epoch = term_->trust.epoch();
+    co_await end_term(fmt::format("{}, and {} is ready to lead", *why, other));
+    own_epoch_.reset();
+    vacant_since_ = clock().now();
+    co_await release(epoch);
+    co_return true;
   }
 
   Task<> lead_on() {
@@ -132,6 +201,7 @@ struct Coordinator::Impl {
       co_await end_term("the queue refused this epoch, or a loop of the term ended");
       co_return;
     }
+    if (co_await yielded()) co_return;
     const auto sent = clock().now();
     const auto until = term_->trust.trusted_until();
     if (sent >= until) {
@@ -149,6 +219,7 @@ struct Coordinator::Impl {
       co_return;
     }
     term_->trust.renewed(sent);
+    co_await announce_hub();
   }
 
   std::chrono::nanoseconds left_of_trust() const {
@@ -279,6 +350,7 @@ struct Coordinator::Impl {
   Log log_;
   LoopTicks ticks_;
   queue::FollowerWatch watch_;
+  HubStanding standing_;
   Gauges gauges_;
   Metrics::Values& leads_;
   Metrics::Values& transitions_;
@@ -288,6 +360,12 @@ struct Coordinator::Impl {
   bool deposed_ = false;
   bool stopping_ = false;
   bool once_ = false;
+  LogThrottle offer_;  // not a log's: how often to say that this replica could lead
+  LogThrottle other_lease_{60s};
+  LogThrottle hub_look_{5s};
+  LogThrottle other_hub_note_{60s};
+  OtherHubRule other_hub_;
+  std::optional<Instant> vacant_since_;    // since when an unfit replica could have taken it
   std::optional<std::int64_t> own_epoch_;  // of our last term, while nobody took it over
   std::optional<std::int64_t> taking_;     // the epoch a take that was not answered may have begun
   std::string seen_leader_;                // who held the term when we looked last; empty: nobody
@@ -305,6 +383,8 @@ void Coordinator::start() {
   impl_->log_.info("coordinator_starting",
                    {{"poll_interval", impl_->options_.poll.poll_interval.count()}});
   impl_->loop_.spawn("election", [impl = impl_.get()] { return impl->election_loop(); });
+  if (!impl_->once_)
+    impl_->loop_.spawn("hub_standing", [impl = impl_.get()] { return impl->standing_.loop(); });
   impl_->log_.info("coordinator_started");
 }
 
@@ -342,6 +422,8 @@ std::optional<std::string> Coordinator::unhealthy() const {
 std::optional<std::string> Coordinator::not_ready() const {
   if (impl_->stopping_) return "draining";
   if (!impl_->parts_.redis.usable()) return "redis";
+  if (impl_->standing_.refused()) return "hub_key";
+  if (!impl_->term_ && impl_->other_hub_.other(impl_->parts_.clock.now())) return "redis_shared";
   return std::nullopt;
 }
 

@@ -43,8 +43,9 @@ struct CoordinatorParts {
 };
 
 /// One of several replicas, of which one leads and acts: polls the Hub, fills the queue, reaps,
-/// sweeps, exports. A follower touches neither Hub nor queue. Trust in leadership ends on this
-/// process's own clock before another replica can take over.
+/// sweeps, exports. A follower leaves the queue alone and asks the Hub only whether it takes its
+/// key: a leader whose key is refused, or who cannot reach the Hub, gives way to one who can. Trust
+/// in leadership ends on this process's own clock before another replica can take over.
 class Coordinator {
  public:
   Coordinator(boost::asio::any_io_executor executor, CoordinatorOptions options,

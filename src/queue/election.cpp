@@ -11,7 +11,8 @@ bool FollowerWatch::may_take(const LeaderSeen& seen, Instant asked) {
     seq_ = seen.seq;
     holder_ = seen.holder;
   }
-  return seen.free() || asked - *since_ >= lease_;
+  const std::chrono::nanoseconds lease = seen.lease.count() > 0 ? seen.lease : lease_;
+  return seen.free() || asked - *since_ >= lease;
 }
 
 }  // namespace botburrow::queue

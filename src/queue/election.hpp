@@ -17,9 +17,10 @@ namespace botburrow::queue {
 /// What stands in Redis about the leader.
 struct LeaderSeen {
   std::int64_t epoch = 0;
-  std::string holder;       ///< incarnation; empty = free
-  std::int64_t seq = 0;     ///< renewals in this epoch
-  std::string instance_id;  ///< `coordinator:leader`, for people
+  std::string holder;                  ///< incarnation; empty = free
+  std::int64_t seq = 0;                ///< renewals in this epoch
+  std::string instance_id;             ///< for people
+  std::chrono::milliseconds lease{0};  ///< the holder's own; 0 = it did not say
   bool free() const { return holder.empty(); }
   friend bool operator==(const LeaderSeen&, const LeaderSeen&) = default;
 };
@@ -45,7 +46,7 @@ class LeaderTerm {
 };
 
 /// Decides when a follower may take the leadership: a free one at once; a held one when epoch and
-/// seq stood still for the lease on this process's own clock.
+/// seq stood still for the holder's lease (ours, where it named none) on this process's own clock.
 class FollowerWatch {
  public:
   explicit FollowerWatch(std::chrono::nanoseconds lease) : lease_(lease) {}
@@ -73,21 +74,36 @@ class Election {
   virtual Task<bool> renew(std::int64_t epoch, Deadline deadline) = 0;
   /// False: it was not ours.
   virtual Task<bool> release(std::int64_t epoch) = 0;
+  /// Says, for as long as `kept`, that this replica could lead as well.
+  virtual Task<> offer(std::chrono::milliseconds kept) = 0;
+  /// The instance that said so last, while that holds; else empty.
+  virtual Task<std::string> offered(Deadline deadline) = 0;
+  /// The leader says which data set its Hub has, for half a minute.
+  virtual Task<> announce_hub(std::string dataset, Deadline deadline) = 0;
+  /// What it said; nothing where that has ended.
+  virtual Task<std::optional<std::string>> announced_hub() = 0;
 };
 
 class RedisElection final : public Election {
  public:
-  /// `incarnation` is random for each process start and decides; `instance_id` is a label.
-  RedisElection(net::Redis& redis, std::string incarnation, std::string instance_id);
+  /// `incarnation` is random for each process start and decides; `instance_id` is a label. `lease`
+  /// is told to the others.
+  RedisElection(net::Redis& redis, std::string incarnation, std::string instance_id,
+                std::chrono::milliseconds lease = std::chrono::milliseconds(0));
   Task<LeaderSeen> observe() override;
   Task<std::optional<std::int64_t>> take(LeaderSeen seen) override;
   Task<bool> renew(std::int64_t epoch, Deadline deadline) override;
   Task<bool> release(std::int64_t epoch) override;
+  Task<> offer(std::chrono::milliseconds kept) override;
+  Task<std::string> offered(Deadline deadline) override;
+  Task<> announce_hub(std::string dataset, Deadline deadline) override;
+  Task<std::optional<std::string>> announced_hub() override;
 
  private:
   net::Redis& redis_;
   std::string incarnation_;
   std::string instance_id_;
+  std::chrono::milliseconds lease_;
 };
 
 }  // namespace botburrow::queue

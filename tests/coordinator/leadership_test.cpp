@@ -1,3 +1,4 @@
+#include "coordinator/hub_standing.hpp"
 #include "tests/coordinator/coordinator_fixture.hpp"
 
 namespace botburrow::coordinator {
@@ -94,6 +95,10 @@ class SlowElection final : public queue::Election {
     co_return true;
   }
   Task<bool> release(std::int64_t) override { co_return true; }
+  Task<> offer(std::chrono::milliseconds) override { co_return; }
+  Task<std::string> offered(Deadline) override { co_return ""; }
+  Task<> announce_hub(std::string, Deadline) override { co_return; }
+  Task<std::optional<std::string>> announced_hub() override { co_return std::nullopt; }
   std::optional<Instant> last_good;  ///< when it was sent
   bool silent = false;
 
@@ -292,6 +297,120 @@ TEST_F(CoordinatorTest, StartAndStopAtAnyMoment) {
   }
   // Whoever could not give leadership back leaves it to be taken when its lease is over.
   EXPECT_TRUE(until([&, &last = replica("last", at_foreign())] { return last.leads(); }, 4s));
+}
+
+TEST(HubStandingRule, RefusedAtOnceUnheardAfterThree) {
+  using hubapi::KeyAnswer;
+  using hubapi::KeyStanding;
+  HubStandingRule rule;
+  EXPECT_FALSE(rule.unfit_because()) << "nothing is known yet";
+  EXPECT_FALSE(rule.fit());
+  rule.heard({.standing = KeyStanding::accepted});
+  EXPECT_TRUE(rule.fit());
+  for (int i = 0; i < 2; ++i) {
+    rule.heard({.reason = "Connection refused"});
+    EXPECT_FALSE(rule.unfit_because());
+    EXPECT_FALSE(rule.fit());
+  }
+  rule.heard({.reason = "Connection refused"});
+  EXPECT_TRUE(rule.unfit_because());
+  EXPECT_FALSE(rule.refused());
+  rule.heard({.standing = KeyStanding::refused, .reason = "401"});
+  EXPECT_TRUE(rule.refused());
+  rule.heard({.reason = "Connection refused"});
+  EXPECT_TRUE(rule.refused()) << "silence takes nothing back";
+  rule.heard({.standing = KeyStanding::accepted, .reason = "403"});
+  EXPECT_TRUE(rule.refused()) << "a key of another type";
+  rule.heard({.standing = KeyStanding::accepted});
+  EXPECT_FALSE(rule.unfit_because());
+  EXPECT_TRUE(rule.fit());
+}
+
+TEST(OtherHubRule, DifferingForLongIsAnotherHubUntilItIsGoneForLong) {
+  OtherHubRule rule;
+  const Instant start{100s};
+  const auto see = [&](std::optional<std::string> leaders, std::optional<std::string> ours) {
+    rule.saw(leaders, ours, start);
+  };
+  for (int i = 0; i < 3; ++i)
+    see("a", "b");
+  EXPECT_FALSE(rule.other(start)) << "a change that has not come to all yet";
+  see("b", "b");
+  for (int i = 0; i < 3; ++i)
+    see("a", "");
+  see(std::nullopt, "");
+  see("a", std::nullopt);
+  EXPECT_FALSE(rule.other(start));
+  see("a", "");
+  EXPECT_TRUE(rule.other(start)) << "a Hub that knows no data set yet is another, too";
+  EXPECT_TRUE(rule.other(start + 9min)) << "its coordinators start anew";
+  EXPECT_FALSE(rule.other(start + 10min)) << "they are gone";
+  see("b", "b");
+  EXPECT_FALSE(rule.other(start));
+}
+
+TEST_F(CoordinatorTest, ACoordinatorOfAnotherHubTakesNoLead) {
+  live_hub().agent("scribe");
+  test::LiveHub elsewhere(ioc);
+  auto& ours = replica("ours", at_live());
+  ASSERT_TRUE(until([&] { return ours.leads() && generation() != "(nil)"; }));
+  const auto before = generation();
+  auto& strange = replica("strange", {redis.url(), elsewhere.url(), elsewhere.service_key});
+  ASSERT_TRUE(until([&] { return strange.coordinator.not_ready() == "redis_shared"; }, 60s));
+  EXPECT_EQ(strange.lines->count("redis_shared", "database number"), 1U);
+  EXPECT_FALSE(ours.coordinator.not_ready());
+  run(ours.coordinator.stop());
+  EXPECT_FALSE(until([&] { return strange.leads(); }, 4s));
+  EXPECT_EQ(generation(), before);
+  auto& again = replica("again", at_live());
+  EXPECT_TRUE(until([&] { return again.leads(); }));
+}
+
+TEST_F(CoordinatorTest, ALeaderWhoseKeyIsRefusedGivesWayAndSaysWhy) {
+  live_hub().agent("scribe");
+  auto wrong = at_live();
+  wrong.hub_key = "botburrow_service_wrong";
+  auto& first = replica("c-1", wrong);
+  ASSERT_TRUE(until([&] { return first.leads() && first.coordinator.not_ready() == "hub_key"; }));
+  EXPECT_EQ(first.lines->count("hub_auth_error", "\"setting\":\"HUB_API_KEY\""), 1U);
+  EXPECT_EQ(first.lines->count("hub_auth_error", wrong.hub_key), 0U);
+  auto& second = replica("c-2", at_live());
+  ASSERT_TRUE(until([&] { return second.leads(); }));
+  EXPECT_FALSE(first.leads());
+  EXPECT_EQ(first.lines->count("lost_leadership", "c-2 is ready to lead"), 1U);
+  EXPECT_FALSE(second.coordinator.not_ready());
+  live_hub().post("@scribe hello");
+  EXPECT_TRUE(until([&] { return integer({"LLEN", "work:queue:high"}) == 1; }));
+
+  // Nobody else is there any more: somebody must take back what dead runners held.
+  run(second.coordinator.stop());
+  EXPECT_TRUE(until([&] { return first.leads(); }));
+  EXPECT_EQ(first.coordinator.not_ready(), "hub_key");
+  // A key that the Hub learns is taken without a restart.
+  run(live_hub().server->ensure_key("late", "service", wrong.hub_key));
+  EXPECT_TRUE(until([&] { return !first.coordinator.not_ready(); }));
+  EXPECT_EQ(first.lines->count("hub_key_accepted"), 1U);
+}
+
+TEST_F(CoordinatorTest, OfTwoThatStartTheOneWhoseKeyIsRefusedDoesNotKeepTheLead) {
+  auto wrong = at_live();
+  wrong.hub_key = live_hub().owner_key;  // a person's: known, and of no use
+  auto& first = replica("c-1", wrong);
+  auto& second = replica("c-2", at_live());
+  ASSERT_TRUE(until([&] { return second.leads() && !first.leads(); }));
+  EXPECT_FALSE(until([&] { return first.leads(); }, 3s));
+  EXPECT_EQ(first.coordinator.not_ready(), "hub_key");
+}
+
+TEST_F(CoordinatorTest, AnotherLeaseOfTheLeaderIsWaitedForAndTold) {
+  auto slow = quick_options();
+  slow.leader_lease = 60s;
+  auto& first = replica("c-1", at_foreign(), slow);
+  ASSERT_TRUE(until([&] { return first.leads(); }));
+  auto& second = replica("c-2", at_foreign());
+  ASSERT_TRUE(until([&] { return second.lines->count("leader_lease_differs") == 1; }));
+  EXPECT_FALSE(until([&] { return second.leads() || !first.leads(); }, 3s))
+      << "twice its own lease, and far from the leader's";
 }
 
 }  // namespace

@@ -101,5 +101,34 @@ TEST_F(RedisElectionTest, TheGenerationIsSetByTheLeaderOnly) {
   EXPECT_TRUE(run(queue.set_generation(*epoch, "data:1", {"data", 2})));
 }
 
+TEST_F(RedisElectionTest, WhoLeadsAndForHowLongIsKnownAfterTheNameHasEnded) {
+  RedisElection named(redis, "incarnation-n", "pod-n", 30s);
+  run(named.take(run(named.observe())));
+  ask({"DEL", "coordinator:leader"});
+  const auto seen = run(b.observe());
+  EXPECT_EQ(seen.instance_id, "pod-n");
+  EXPECT_EQ(seen.lease, 30s);
+  FollowerWatch watch(3s);
+  EXPECT_FALSE(watch.may_take(seen, Instant(100s)));
+  EXPECT_FALSE(watch.may_take(seen, Instant(129s))) << "the leader's lease, not ours";
+  EXPECT_TRUE(watch.may_take(seen, Instant(130s)));
+  // A version that does not say so leaves the words of the one before.
+  ask({"INCR", "coordinator:epoch"});
+  ask({"HSET", "coordinator:term", "holder", "old", "seq", "0"});
+  EXPECT_EQ(run(b.observe()).instance_id, "");
+  EXPECT_EQ(run(b.observe()).lease, 0ms);
+}
+
+TEST_F(RedisElectionTest, AnOfferIsSeenWhileItHolds) {
+  EXPECT_EQ(run(a.offered(Deadline::in(2s))), "");
+  run(b.offer(60s));
+  EXPECT_EQ(run(a.offered(Deadline::in(2s))), "pod-b");
+  EXPECT_LE(std::stoi(ask({"PTTL", "coordinator:candidate"})), 60000);
+  EXPECT_GT(std::stoi(ask({"PTTL", "coordinator:candidate"})), 0) << "it ends by itself";
+  EXPECT_FALSE(run(a.announced_hub()));
+  run(b.announce_hub("set", Deadline::in(2s)));
+  EXPECT_EQ(run(a.announced_hub()), "set");
+}
+
 }  // namespace
 }  // namespace botburrow::queue
