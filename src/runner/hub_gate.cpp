@@ -36,6 +36,7 @@ HubGate::HubGate(hubapi::HubClient& hub, std::chrono::nanoseconds patience, Cloc
       trouble_(kNotePeriod) {}
 
 std::optional<std::string> HubGate::closed_because() const {
+  if (of_another_type_) return "hub_key";
   return rule_.closed_because(hub_.key_standing(), clock_.now());
 }
 
@@ -44,26 +45,24 @@ Task<> HubGate::ask() {
 }
 
 void HubGate::note(const hubapi::KeyAnswer& answer) {
-  if (answer.standing == KeyStanding::refused) {
-    said_refused_ = true;
-    if (trouble_.allow(clock_.now())) {
-      log_.error("hub_auth_error", {{"error", answer.reason},
-                                    {"setting", "HUB_API_KEY"},
-                                    {"fix", kFix},
-                                    {"msg", "nothing is claimed until the Hub takes the key"}});
-    }
+  if (answer.standing == KeyStanding::unknown) return;
+  const bool accepted = answer.standing == KeyStanding::accepted;
+  of_another_type_ = accepted && !answer.reason.empty() && !hub_.has_agent_keys();
+  if (!accepted) return say_refused(answer, "nothing is claimed until the Hub takes the key");
+  if (of_another_type_) {
+    return say_refused(answer,
+                       "the Hub knows the key, but it may not act for agents: nothing is claimed");
   }
-  if (answer.standing != KeyStanding::accepted) return;
   pause_ = kPauseMin;
   if (std::exchange(said_refused_, false)) log_.info("hub_key_accepted");
-  if (!answer.reason.empty()) {
-    log_.warning(
-        "hub_auth_error",
-        {{"error", answer.reason},
-         {"setting", "HUB_API_KEY"},
-         {"fix", kFix},
-         {"msg", "the Hub knows the key, but it may act only for the agent it belongs to"}});
-  }
+}
+
+void HubGate::say_refused(const hubapi::KeyAnswer& answer, const char* message) {
+  said_refused_ = true;
+  if (!trouble_.allow(clock_.now())) return;
+  log_.error(
+      "hub_auth_error",
+      {{"error", answer.reason}, {"setting", "HUB_API_KEY"}, {"fix", kFix}, {"msg", message}});
 }
 
 std::chrono::nanoseconds HubGate::next_pause() {

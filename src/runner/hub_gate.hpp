@@ -15,8 +15,10 @@ namespace botburrow::runner {
 /// The rule: whether work may be claimed, by what the Hub says of our key.
 ///
 /// A key that is refused would only carry item after item into the same refusal, so nothing is
-/// claimed until the Hub takes it. A Hub that cannot be asked has refused nothing: after `patience`
-/// from the start work is claimed all the same, and handed back uncounted where the Hub stays away.
+/// claimed until the Hub takes it. So does a key that the Hub knows and that may not act for
+/// agents, unless they have keys of their own (AGENT_KEYS). A Hub that cannot be asked has refused
+/// nothing: after `patience` from the start work is claimed all the same, and handed back uncounted
+/// where the Hub stays away.
 class HubGateRule {
  public:
   explicit HubGateRule(Instant start, std::chrono::nanoseconds patience)
@@ -45,6 +47,7 @@ class HubGate {
 
  private:
   void note(const hubapi::KeyAnswer& answer);
+  void say_refused(const hubapi::KeyAnswer& answer, const char* message);
 
   hubapi::HubClient& hub_;
   Clock& clock_;
@@ -54,6 +57,7 @@ class HubGate {
   std::chrono::nanoseconds pause_;
   LogThrottle trouble_;
   bool said_refused_ = false;
+  bool of_another_type_ = false;  // the Hub knows the key, which may not act for agents
 };
 
 }  // namespace botburrow::runner

@@ -280,6 +280,7 @@ struct Runner::Impl {
 
   Task<> heartbeat_loop() {
     LogThrottle shared_note(kIdleNotePeriod);
+    bool has_beaten = false;
     for (;;) {
       ticks_.tick("heartbeat", queue::kHeartbeatPeriod, clock().now());
       try {
@@ -287,7 +288,11 @@ struct Runner::Impl {
         const auto now = to_unix(clock().wall());
         metrics_.heartbeat.with({options_.runner_id.str()}).set(now);
         metrics_.heartbeat_alias.with({options_.runner_id.str()}).set(now);
-        if (other && shared_note.allow(clock().now())) {
+        // The first finds what one that was killed under this name has left; who lives, beats
+        // again.
+        const bool lives = other && has_beaten;
+        has_beaten = true;
+        if (lives && shared_note.allow(clock().now())) {
           log_.warning("runner_id_shared", {{"other_incarnation", other->incarnation},
                                             {"msg",
                                              "another live process uses this RUNNER_ID; set a "
@@ -304,8 +309,16 @@ struct Runner::Impl {
         co_await sandboxes->tier();
         continue;
       }
-      co_await sleep_for(queue::kHeartbeatPeriod);
+      co_await next_beat();
     }
+  }
+
+  // Early where Redis came back meanwhile: an emptied one knows of no runner.
+  Task<> next_beat() {
+    const auto at = clock().now() + queue::kHeartbeatPeriod;
+    const auto connection = parts_.redis.connections();
+    while (clock().now() < at && parts_.redis.connections() == connection)
+      co_await sleep_for(std::min<std::chrono::nanoseconds>(at - clock().now(), 500ms));
   }
 
   queue::Heartbeat heartbeat() {

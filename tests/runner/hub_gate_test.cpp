@@ -45,6 +45,18 @@ TEST_F(HubGateTest, AWrongKeyClaimsNothingUntilTheHubTakesIt) {
   EXPECT_FALSE(one.runner.not_ready());
 }
 
+TEST_F(HubGateTest, APersonsKeyClaimsNothing) {
+  mention("ada");
+  auto there = place();
+  there.hub_key = hub().owner_key;
+  enqueue("ada");
+  auto& one = node(there);
+  ASSERT_TRUE(until([&] { return one.lines->count("hub_auth_error", "may not act for") == 1; }));
+  EXPECT_EQ(one.runner.not_ready(), "hub_key");
+  EXPECT_EQ(one.spy.claims, 0);
+  EXPECT_EQ(ask({"HGET", "work:queued", "ada"}), "high:inbox");
+}
+
 TEST_F(HubGateTest, AKeyThatIsRevokedStopsTheClaiming) {
   mention("ada");
   const auto post = mention("bob");
