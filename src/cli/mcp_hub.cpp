@@ -137,8 +137,9 @@ Task<> serve_until_stopped(StopRequest& stop, const mcp::ServerRules& rules, Log
   waiting.spawn("stdio", [&]() -> Task<> {
     try {
       co_await mcp::serve_stdio(rules, {}, log);
-    } catch (const Error&) {
+    } catch (...) {
       failure = std::current_exception();
+      if (is_cancellation(failure)) throw;
     }
     stop.request();
   });

@@ -57,6 +57,13 @@ class StdioServerTest : public testing::Test {
     ASSERT_EQ(::write(to_server[1], (line + "\n").data(), line.size() + 1),
               static_cast<ssize_t>(line.size() + 1));
   }
+  /// A plain file that holds this.
+  static int file_of(const std::string& text) {
+    const int file = ::open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    EXPECT_EQ(::write(file, text.data(), text.size()), static_cast<ssize_t>(text.size()));
+    ::lseek(file, 0, SEEK_SET);
+    return file;
+  }
   void hang_up() {
     ::close(to_server[1]);
     to_server[1] = -1;
@@ -72,6 +79,16 @@ class StdioServerTest : public testing::Test {
       read();
       return heard.find(text) != std::string::npos;
     });
+  }
+  /// Serves with this as its standard input until it ends, and what it answered.
+  std::string answered_to(int in) {
+    StdioServerOptions options;
+    options.in = in;
+    options.out = from_server[1];
+    group.spawn("server", [this, options] { return run(options); });
+    EXPECT_TRUE(run_until(ioc, [&] { return ended; })) << "it waits for ever";
+    read();
+    return heard;
   }
   static std::string call(int id, const std::string& tool, const std::string& meta = "{}") {
     return R"({"jsonrpc":"2.0","id":)" + std::to_string(id) +
@@ -286,6 +303,39 @@ TEST_F(StdioServerTest, CancellingItCancelsItsCalls) {
   run_task(ioc, group.stop());
 
   EXPECT_EQ(cancelled, 1);
+}
+
+TEST_F(StdioServerTest, APlainFileIsReadToItsEnd) {
+  const int file = file_of(R"({"jsonrpc":"2.0","id":1,"method":"ping"})"
+                           "\n");
+  EXPECT_THAT(answered_to(file), HasSubstr("\"id\":1"));
+  EXPECT_EQ(failure, "");
+  ::close(file);
+}
+
+TEST_F(StdioServerTest, WhereNothingCanBeReadItEnds) {
+  const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  EXPECT_EQ(answered_to(null), "");
+  ::close(null);
+  ended = false;
+  EXPECT_EQ(answered_to(-1), "") << "closed";
+}
+
+TEST_F(StdioServerTest, AnswersGoIntoAPlainFile) {
+  const int in = file_of(R"({"jsonrpc":"2.0","id":7,"method":"ping"})"
+                         "\n");
+  const int out = file_of("");
+  StdioServerOptions options;
+  options.in = in;
+  options.out = out;
+  group.spawn("server", [this, options] { return run(options); });
+  ASSERT_TRUE(run_until(ioc, [&] { return ended; }));
+  std::array<char, 4096> text{};
+  const auto got = ::pread(out, text.data(), text.size(), 0);
+  EXPECT_THAT(std::string(text.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0))),
+              HasSubstr("\"id\":7"));
+  ::close(in);
+  ::close(out);
 }
 
 }  // namespace
