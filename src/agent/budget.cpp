@@ -10,6 +10,9 @@
 namespace botburrow::agent {
 namespace {
 
+/// The least that `brain.max_tokens` may be.
+constexpr std::int64_t kShortestAnswer = 100;
+
 std::int64_t micros(double usd) {
   return std::llround(usd * 1e6);
 }
@@ -55,8 +58,7 @@ SpendingGuard::SpendingGuard(queue::AgentState& state, Clock& clock, AgentId age
                              llm::Price price)
     : state_(state), clock_(clock), agent_(std::move(agent)), caps_(caps), price_(price) {}
 
-Task<> SpendingGuard::reserve(std::int64_t input_estimate, std::int64_t output_max) {
-  const llm::Usage most{.input = input_estimate, .output = output_max};
+Task<queue::UsageAnswer> SpendingGuard::charge(llm::Usage most) {
   const queue::Usage amount{.tokens = most.input + most.output,
                             .cost_micros = micros(llm::raw_cost_usd(price_, most))};
   queue::UsageLimits limits;
@@ -67,12 +69,33 @@ Task<> SpendingGuard::reserve(std::int64_t input_estimate, std::int64_t output_m
   if (answer.granted()) {
     reserved_at_ = at;
     reserved_ = amount;
-    co_return;
   }
+  co_return answer;
+}
+
+// What is reserved is the most that a call can cost, which is far above what it does: an answer
+// that may not be as long as the definition allows is better than none until midnight.
+Task<std::int64_t> SpendingGuard::reserve(std::int64_t input_estimate, std::int64_t output_max) {
+  auto output = output_max;
+  auto answer = co_await charge({.input = input_estimate, .output = output});
   if (answer.refused_by == queue::UsageLimit::daily_tokens) {
-    throw Error(errc::budget_exceeded,
-                fmt::format("Daily budget exceeded: {} of {} tokens used today (DAILY_TOKEN_LIMIT)",
-                            answer.day.tokens, caps_.daily_tokens));
+    const auto left = caps_.daily_tokens - answer.day.tokens - input_estimate;
+    if (left >= kShortestAnswer && left < output) {
+      output = left;
+      answer = co_await charge({.input = input_estimate, .output = output});
+    }
+  }
+  if (!answer.granted()) refuse(answer, input_estimate);
+  co_return output;
+}
+
+void SpendingGuard::refuse(const queue::UsageAnswer& answer, std::int64_t input_estimate) const {
+  if (answer.refused_by == queue::UsageLimit::daily_tokens) {
+    throw Error(
+        errc::budget_exceeded,
+        fmt::format("Daily budget exceeded: {} of {} tokens used today "
+                    "(DAILY_TOKEN_LIMIT), and the next call takes {} or more",
+                    answer.day.tokens, caps_.daily_tokens, input_estimate + kShortestAnswer));
   }
   throw Error(
       errc::budget_exceeded,

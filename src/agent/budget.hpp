@@ -39,12 +39,17 @@ class SpendingGuard {
  public:
   SpendingGuard(queue::AgentState& state, Clock& clock, AgentId agent, BudgetCaps caps,
                 llm::Price price);
-  /// Throws Error{budget_exceeded} with the words of results, e.g. "Daily budget exceeded".
-  Task<> reserve(std::int64_t input_estimate, std::int64_t output_max);
+  /// How long the answer may be: `output_max`, or what is left of the day's tokens where that is
+  /// less and enough for an answer. Throws Error{budget_exceeded} with the words of results, e.g.
+  /// "Daily budget exceeded".
+  Task<std::int64_t> reserve(std::int64_t input_estimate, std::int64_t output_max);
   /// After the call; nothing reserved, nothing done.
   Task<> settle(llm::Usage used, double cost_usd);
 
  private:
+  Task<queue::UsageAnswer> charge(llm::Usage most);
+  [[noreturn]] void refuse(const queue::UsageAnswer& answer, std::int64_t input_estimate) const;
+
   queue::AgentState& state_;
   Clock& clock_;
   AgentId agent_;

@@ -113,14 +113,16 @@ struct Heard {
 Task<Heard> ask(const LoopTask& task, Transcript& transcript, llm::Model& model,
                 tools::Toolbox& toolbox, const LoopHooks& hooks, bool offer_tools,
                 Deadline deadline, Log log) {
+  int max_tokens = task.max_tokens;
   if (hooks.before_model)
-    co_await hooks.before_model(llm::estimated_tokens(transcript.messages, toolbox.specs()));
+    max_tokens =
+        co_await hooks.before_model(llm::estimated_tokens(transcript.messages, toolbox.specs()));
   if (hooks.journal) co_await hooks.journal->calling(transcript.unwritten());
   // Lent for the time of the call: a transcript can be large, and this may wait for minutes.
   llm::ModelRequest request{.messages = std::move(transcript.messages),
                             .tools = toolbox.specs(),
                             .may_call_tools = offer_tools,
-                            .max_tokens = task.max_tokens,
+                            .max_tokens = max_tokens,
                             .temperature = task.temperature};
   Heard heard;
   try {

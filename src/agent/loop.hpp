@@ -40,9 +40,9 @@ class LoopJournal {
 
 /// What the loop tells its owner while it runs.
 struct LoopHooks {
-  /// Before each model call, with the tokens its prompt has by estimate; may throw
-  /// Error{budget_exceeded} to end the run.
-  std::function<Task<>(std::int64_t input_estimate)> before_model;
+  /// Before each model call, with the tokens its prompt has by estimate: how long the answer may be
+  /// at most, the task's max_tokens or less. May throw Error{budget_exceeded} to end the run.
+  std::function<Task<int>(std::int64_t input_estimate)> before_model;
   /// After each answer that was paid for: the tokens were spent, whatever comes next.
   std::function<void(const llm::ModelAnswer&)> after_model;
   /// After each answer, those of earlier runs too.

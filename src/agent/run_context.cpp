@@ -47,12 +47,13 @@ class Spending {
   ~Spending() { release(); }
   Spending(const Spending&) = delete;
 
-  Task<> before_model(std::int64_t input_estimate) {
+  Task<int> before_model(std::int64_t input_estimate) {
     co_await settle();
-    const auto output_max = context_.definition->brain.max_tokens;
-    co_await guard_.reserve(input_estimate, output_max);
+    const auto output_max =
+        co_await guard_.reserve(input_estimate, context_.definition->brain.max_tokens);
     shown_ = llm::raw_cost_usd(price_, {.input = input_estimate, .output = output_max});
     reserved_.add(shown_);
+    co_return static_cast<int>(output_max);
   }
 
   void after_model(const llm::ModelAnswer& answer) {

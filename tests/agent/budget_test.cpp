@@ -102,11 +102,23 @@ TEST_F(SpendingTest, DailyTokensOnBothSides) {
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), errc::budget_exceeded);
     EXPECT_EQ(error.message(),
-              "Daily budget exceeded: 1001 of 1500 tokens used today (DAILY_TOKEN_LIMIT)");
+              "Daily budget exceeded: 1001 of 1500 tokens used today (DAILY_TOKEN_LIMIT), and the "
+              "next call takes 1100 or more");
   }
   EXPECT_EQ(today().tokens, 1001) << "a refused reservation takes nothing";
   clock.advance(std::chrono::hours(24));
   run(spending.reserve(1000, 500));
+}
+
+TEST_F(SpendingTest, AnAnswerMayBeAsLongAsTheDayAllows) {
+  auto spending = guard({.daily_tokens = 100'000});
+  EXPECT_EQ(run(spending.reserve(1000, 128'000)), 99'000) << "more than a day has";
+  EXPECT_EQ(today().tokens, 100'000) << "never past the limit";
+  run(spending.settle({.input = 900, .output = 98'900}, 0));
+  EXPECT_EQ(run(spending.reserve(100, 500)), 100) << "the shortest";
+  run(spending.settle({.input = 100, .output = 0}, 0));
+  EXPECT_THROW(run(spending.reserve(1, 500)), Error);
+  EXPECT_EQ(today().tokens, 99'900);
 }
 
 TEST_F(SpendingTest, MonthlyCost) {

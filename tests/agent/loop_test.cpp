@@ -288,9 +288,9 @@ TEST_F(LoopTest, RejectedKeyIsLoggedTheWayOperatorsLookForIt) {
 TEST_F(LoopTest, HooksSeeGrowingPromptsAndEveryAnswer) {
   std::vector<std::int64_t> estimates;
   int answers = 0, calls_done = 0;
-  hooks.before_model = [&](std::int64_t estimate) -> Task<> {
+  hooks.before_model = [&](std::int64_t estimate) -> Task<int> {
     estimates.push_back(estimate);
-    co_return;
+    co_return 777;
   };
   hooks.after_model = [&](const llm::ModelAnswer& answer) { answers += answer.usage.output > 0; };
   hooks.after_tool = [&] { ++calls_done; };
@@ -298,15 +298,16 @@ TEST_F(LoopTest, HooksSeeGrowingPromptsAndEveryAnswer) {
   run();
   ASSERT_EQ(estimates.size(), 2u);
   EXPECT_GT(estimates[1], estimates[0] + 1000) << "call and result are part of the next prompt";
+  EXPECT_EQ(model->requests.at(0).max_tokens, 777) << "what is left, not what the task allows";
   EXPECT_EQ(answers, 2);
   EXPECT_EQ(calls_done, 1);
 }
 
 TEST_F(LoopTest, BudgetThatIsExceededPassesThrough) {
   int asked = 0;
-  hooks.before_model = [&](std::int64_t) -> Task<> {
+  hooks.before_model = [&](std::int64_t) -> Task<int> {
     if (++asked == 2) throw Error(errc::budget_exceeded, "Daily budget exceeded");
-    co_return;
+    co_return 4096;
   };
   model->always(echo("x"));
   try {
