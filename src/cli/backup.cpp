@@ -47,6 +47,16 @@ Sources sources_to_back_up(const Context& context, const LocateFlags& locate,
   return sources;
 }
 
+// Made for them it would be on the disk below a volume that is not mounted.
+void require_folder(const std::string& file) {
+  const auto folder = fs::path(file).parent_path();
+  std::error_code ignored;
+  if (folder.empty() || fs::is_directory(folder, ignored)) return;
+  throw Error(errc::not_found,
+              fmt::format("{}: the folder {} is not there; make it, or mount its volume", file,
+                          folder.string()));
+}
+
 Task<int> run_backup(const Context& context, Sources sources, const BackupFlags& flags) {
   // Redis first: what it says of notifications is then never ahead of the Hub's, so that none is
   // taken for answered whose answer the copy of the Hub does not hold.
@@ -92,6 +102,7 @@ void add_backup(CLI::App& app, Context& context) {
     if (!flags->force && fs::exists(flags->file))
       throw Error(errc::already_exists,
                   fmt::format("{}: exists; name another file, or --force", flags->file));
+    require_folder(flags->file);
     const auto sources = sources_to_back_up(context, *locate, *flags);
     return run_command([&] { return run_backup(context, sources, *flags); });
   });

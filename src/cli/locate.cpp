@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "cli/data_folder.hpp"
+#include "net/redis_faults.hpp"
 
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
@@ -213,6 +214,13 @@ RunningSystem locate_system(const Context& context, const LocateFlags& flags) {
   out.definitions = settings.text("AGENT_DEFINITIONS_PATH");
   out.min_activation_interval = settings.seconds("MIN_ACTIVATION_INTERVAL");
   return out;
+}
+
+std::string with_start_hint(std::string message) {
+  if (message.find(net::fix_for(net::RedisFault::refused)) == std::string::npos) return message;
+  return message +
+         "; is the system up? Start it with `botburrow up`, or name it with --data DIR or "
+         "--redis-url URL";
 }
 
 }  // namespace botburrow::cli

@@ -61,4 +61,8 @@ HubLocation locate_hub(const Context& context, const LocateFlags& flags, std::st
 /// Error{http_unavailable} where the process that left run.json is gone and nothing else is set.
 RunningSystem locate_system(const Context& context, const LocateFlags& flags);
 
+/// What Redis' absence is told with: where nobody listens, that the system may have to be started.
+/// A second one beside a server that refuses would cure nothing.
+std::string with_start_hint(std::string message);
+
 }  // namespace botburrow::cli

@@ -2,6 +2,7 @@
 
 #include "base/cleanup.hpp"
 #include "base/error.hpp"
+#include "cli/locate.hpp"
 #include "cli/parts.hpp"
 #include "cli/service.hpp"
 
@@ -19,10 +20,7 @@ Task<int> when_ready(net::Redis& redis, OperatorTools& tools, const OperatorWork
   try {
     co_await redis.ready(Deadline::in(3s));
   } catch (const Error& error) {
-    throw Error(error.code(),
-                error.message() +
-                    "; is the system up? Start it with `botburrow up`, or name it with "
-                    "--data DIR or --redis-url URL");
+    throw Error(error.code(), with_start_hint(error.message()));
   }
   co_return co_await work(tools);
 }

@@ -37,7 +37,16 @@ struct SystemStatus {
   std::vector<queue::ActivationResult> results;
   std::map<std::string, std::string> why;  // of agents held off
   std::string hub_state;                   // "answers", or what is wrong
+  std::string redis_state;                 // why it takes no work; empty: it does
 };
+
+// A Hub reads on while it can write nothing, and says so here. Other Hubs may have no such page.
+Task<std::string> readiness_of(net::HttpClient& http, std::string hub_url) {
+  const auto answer = co_await http.send({.url = hub_url + "/ready", .total_timeout = 3000ms});
+  const auto body = answer.status == 503 ? try_parse_json(answer.body) : std::nullopt;
+  const auto reason = body ? string_field(*body, "reason") : std::nullopt;
+  co_return reason ? "answers, but is not ready: " + *reason : std::string(kAnswers);
+}
 
 // With the key that services use: a Hub that refuses it is of no use to them.
 Task<std::string> ask_hub(net::HttpClient& http, RunningSystem system) {
@@ -47,13 +56,28 @@ Task<std::string> ask_hub(net::HttpClient& http, RunningSystem system) {
     request.headers.emplace_back("Authorization", "Bearer " + system.service_key.reveal());
   try {
     const auto answer = co_await http.send(std::move(request));
-    if (answer.ok()) co_return kAnswers;
+    if (answer.ok() && !try_parse_json(answer.body))
+      co_return "is not a Hub: its answer is no JSON; check HUB_URL";
+    if (answer.ok()) co_return co_await readiness_of(http, system.hub_url);
     if (answer.status == 401 || answer.status == 403)
       co_return fmt::format("refuses the key ({}); check HUB_API_KEY", answer.status);
     co_return fmt::format("answers {}", answer.status);
   } catch (const Error& error) {
     co_return "does not answer: " + error.message();
   }
+}
+
+// What the services ask each second: a write that changes nothing. A server that refuses writes
+// looks well to those who only read.
+Task<std::string> ask_redis(net::Redis& redis) {
+  try {
+    co_await redis.command({"SETRANGE", "work:probe", "0", ""}, Deadline::in(3s));
+  } catch (const Error& error) {
+    // Redis' own users may not be allowed that one.
+    if (error.code() == errc::redis_unavailable && error.detail() != "NOPERM")
+      co_return error.message();
+  }
+  co_return "";
 }
 
 Task<SystemStatus> gather(const Ground& ground, RunningSystem system, net::Redis& redis,
@@ -71,6 +95,7 @@ Task<SystemStatus> gather(const Ground& ground, RunningSystem system, net::Redis
     const auto facts = co_await view.why(AgentId(agent));
     status.why[agent] = facts.last_reason.value_or("");
   }
+  status.redis_state = co_await ask_redis(redis);
   status.hub_state = co_await ask_hub(http, status.system);
   co_return status;
 }
@@ -119,6 +144,7 @@ json::value to_document(const SystemStatus& s) {
   return {
       {"hub",
        {{"url", s.system.hub_url}, {"answers", s.hub_state == kAnswers}, {"state", s.hub_state}}},
+      {"redis", {{"takes_work", s.redis_state.empty()}, {"state", s.redis_state}}},
       {"leader", s.queue.leader.empty() ? json::value(nullptr) : json::value(s.queue.leader)},
       {"epoch", s.queue.epoch},
       {"generation", s.queue.generation},
@@ -147,9 +173,19 @@ std::string when(const std::string& timestamp) {
   return at ? ago(to_unix(system_clock().wall()) - to_unix(*at)) : timestamp;
 }
 
+// Its last heartbeat stands for a minute, whatever has become of it.
+std::string status_of(const queue::Heartbeat& runner, double now) {
+  constexpr double kSilent = 15;
+  const auto name = std::string(queue::name_of(runner.status));
+  const double silent = now - to_unix(runner.timestamp);
+  return silent > kSilent ? fmt::format("{}, heard {}", name, ago(silent)) : name;
+}
+
 void print_status(const Output& out, const SystemStatus& s) {
   out.line(fmt::format("Hub       {}  {}", s.system.hub_url,
                        state_line(out, s.hub_state == kAnswers, printable(s.hub_state))));
+  if (!s.redis_state.empty())
+    out.line("redis     " + state_line(out, false, "takes no work: " + printable(s.redis_state)));
   out.line(
       fmt::format("leader    {}",
                   s.queue.leader.empty()
@@ -174,9 +210,8 @@ void print_status(const Output& out, const SystemStatus& s) {
   std::vector<std::vector<std::string>> rows;
   for (const auto& r : s.runners) {
     rows.push_back({r.runner_id.str(), r.mode ? std::string(queue::name_of(*r.mode)) : "?",
-                    std::string(queue::name_of(r.status)),
-                    fmt::format("{}/{}", r.active, r.capacity), r.sandbox.empty() ? "?" : r.sandbox,
-                    r.version});
+                    status_of(r, s.queue.server_time), fmt::format("{}/{}", r.active, r.capacity),
+                    r.sandbox.empty() ? "?" : r.sandbox, r.version});
   }
   if (rows.empty())
     out.line("runners   " +
@@ -224,10 +259,7 @@ Task<int> show_once(const Output& out, const Ground& ground, const RunningSystem
   try {
     co_await redis.ready(Deadline::in(3s));
   } catch (const Error& error) {
-    throw Error(error.code(),
-                error.message() +
-                    "; is the system up? Start it with `botburrow up`, or name it with "
-                    "--data DIR or --redis-url URL");
+    throw Error(error.code(), with_start_hint(error.message()));
   }
   const auto status = co_await gather(ground, system, redis, http);
   std::fputs(text_of(out, status, flags).c_str(), stdout);

@@ -165,6 +165,14 @@ TEST_F(BackupCommand, RefusesToReplaceUnlessForced) {
   EXPECT_EQ(run({"restore", file(), "--only", "redis", "--force"}).exit_code, 0);
 }
 
+TEST_F(BackupCommand, MakesNoFolderWhereAVolumeIsMissing) {
+  const auto folder = folder_.path() + "/volume/of";
+  const Ran ran = run({"backup", folder + "/b", "--only", "redis"});
+  EXPECT_EQ(ran.exit_code, 1) << ran.err;
+  EXPECT_THAT(ran.err, HasSubstr(folder + " is not there; make it, or mount its volume"));
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() + "/volume"));
+}
+
 TEST_F(BackupCommand, SaysWhatItDoesNotKnow) {
   const Ran hubless = run({"backup", file()});
   EXPECT_EQ(hubless.exit_code, 64);

@@ -15,6 +15,7 @@ namespace botburrow::cli {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 /// The commands that look at the queues and act on them, against a Redis of their own and no Hub.
 class OperatorCommands : public testing::Test {
@@ -193,6 +194,45 @@ TEST_F(OperatorCommands, ClearingNeedsOneOrAll) {
     EXPECT_EQ(ran.exit_code, 64);
     EXPECT_THAT(ran.err, HasSubstr("--all"));
   }
+}
+
+TEST_F(OperatorCommands, ARedisThatTakesNoWorkIsShownAsSuch) {
+  EXPECT_THAT(run({"status"}).out, Not(HasSubstr("takes no work")));
+  redis_.ask({"CONFIG", "SET", "maxmemory", "1"});
+  EXPECT_THAT(run({"status"}).out, HasSubstr("redis     takes no work: "));
+  EXPECT_THAT(run({"status"}).out, HasSubstr("raise maxmemory"));
+  redis_.ask({"CONFIG", "SET", "maxmemory", "0"});
+  redis_.ask({"CONFIG", "SET", "requirepass", "pw"});
+  const Ran refused = run({"why", "scribe"});
+  EXPECT_EQ(refused.exit_code, 69);
+  EXPECT_THAT(refused.err, HasSubstr("REDIS_URL"));
+  EXPECT_THAT(refused.err, Not(HasSubstr("is the system up?"))) << "it is, and refuses";
+}
+
+TEST_F(OperatorCommands, StatusTellsAHubFromOtherServersAndFromOneThatCannotWrite) {
+  std::string agents = R"({"agents":[]})";
+  CannedHub::Answer ready{.status = 200, .body = R"({"status":"ready"})"};
+  CannedHub hub([&](const CannedHub::Request& request) {
+    return request.target == "/ready" ? ready : CannedHub::Answer{.status = 200, .body = agents};
+  });
+  const auto state = [&] { return run({"status", "--hub-url", hub.url()}).out; };
+  EXPECT_THAT(state(), HasSubstr("answers\n"));
+  ready = {.status = 503, .body = R"({"status":"not_ready","reason":"the disk is full"})"};
+  EXPECT_THAT(state(), HasSubstr("answers, but is not ready: the disk is full"));
+  agents = "<html>nginx</html>";
+  EXPECT_THAT(state(), HasSubstr("is not a Hub"));
+}
+
+TEST_F(OperatorCommands, ARunnerThatWasNotHeardForLongIsShownAsSuch) {
+  const auto beat = [&](const char* name, std::chrono::seconds ago) {
+    redis_.ask({"SET", std::string("runner:heartbeat:") + name,
+                R"({"runner_id":")" + std::string(name) + R"(","status":"idle","timestamp":")" +
+                    to_rfc3339(system_clock().wall() - ago) + R"("})"});
+  };
+  beat("here", std::chrono::seconds(1));
+  EXPECT_THAT(run({"status"}).out, Not(HasSubstr("heard")));
+  beat("gone", std::chrono::seconds(40));
+  EXPECT_THAT(run({"status"}).out, HasSubstr("idle, heard 4"));
 }
 
 TEST(OperatorCommandsAlone, WithoutRedisTheySayWhatToDo) {
