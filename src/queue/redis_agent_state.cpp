@@ -2,6 +2,7 @@
 
 #include "base/json.hpp"
 #include "net/redis.hpp"
+#include "queue/metrics.hpp"
 #include "queue/scripts.hpp"
 
 #include <fmt/format.h>
@@ -39,6 +40,11 @@ Usage usage_at(const net::RedisReply::Array& fields, std::size_t first) {
 }
 
 }  // namespace
+
+RedisAgentState::RedisAgentState(net::Redis& redis, Log log, Metrics* metrics)
+    : redis_(redis), log_(std::move(log)) {
+  if (metrics) dead_ = &QueueMetrics(*metrics).dead.with({});
+}
 
 Task<UsageAnswer> RedisAgentState::charge(AgentId agent, Usage amount, UsageLimits limits,
                                           WallTime at) {
@@ -136,6 +142,7 @@ Task<> RedisAgentState::bury_notification(AgentId agent, std::string agent_name,
       soon());
   const auto& fields = reply.array();
   if (number_of(fields.at(0)) == 1) {
+    if (dead_) dead_->add();
     log_.error("notification_poisoned", {{"agent_id", agent.str()},
                                          {"notification_id", notification_id},
                                          {"tries", tries},

@@ -3,6 +3,10 @@
 #include "base/log.hpp"
 #include "queue/agent_state.hpp"
 
+namespace botburrow {
+class Metrics;
+class MetricValue;
+}  // namespace botburrow
 namespace botburrow::net {
 class Redis;
 }
@@ -11,7 +15,8 @@ namespace botburrow::queue {
 
 class RedisAgentState final : public AgentState {
  public:
-  RedisAgentState(net::Redis& redis, Log log) : redis_(redis), log_(std::move(log)) {}
+  /// With `metrics` a notification that is given up counts as a dead letter.
+  RedisAgentState(net::Redis& redis, Log log, Metrics* metrics = nullptr);
 
   Task<UsageAnswer> charge(AgentId agent, Usage amount, UsageLimits limits, WallTime at) override;
   Task<UsageAnswer> usage(AgentId agent, WallTime at) override;
@@ -32,6 +37,7 @@ class RedisAgentState final : public AgentState {
  private:
   net::Redis& redis_;
   Log log_;
+  MetricValue* dead_ = nullptr;  ///< botburrow_work_dead_total
 };
 
 }  // namespace botburrow::queue

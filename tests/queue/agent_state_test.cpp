@@ -1,6 +1,7 @@
 #include "queue/agent_state.hpp"
 
 #include "queue/heartbeats.hpp"
+#include "queue/metrics.hpp"
 #include "queue/redis_agent_state.hpp"
 #include "queue_fixture.hpp"
 
@@ -93,8 +94,11 @@ TEST_F(AgentStateTest, TheLastDiscoveryIsRemembered) {
 TEST_F(AgentStateTest, APoisonedNotificationIsBuriedOnceAndMayBeRetried) {
   for (int i = 0; i < 3; ++i)
     run(state.begin_notification(a, "n"));
+  Metrics metrics;
+  RedisAgentState counting(redis, log, &metrics);
   for (int i = 0; i < 2; ++i)
-    run(state.bury_notification(a, "A", "n", "begun 3 times", 3));
+    run(counting.bury_notification(a, "A", "n", "begun 3 times", 3));
+  EXPECT_EQ(QueueMetrics(metrics).dead.with({}).value(), 1) << "buried once, counted once";
   EXPECT_EQ(lines->count("notification_poisoned"), 1u);
   const auto dead = run(view.dead(0, 10));
   ASSERT_EQ(dead.size(), 1u);
