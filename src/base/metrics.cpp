@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/log.hpp"
+#include "base/metric_table.hpp"
 #include "base/time.hpp"
 #include "base/version.hpp"
 
@@ -27,20 +28,6 @@ struct Family {
   std::unique_ptr<Metrics::Values> values;
   std::unique_ptr<Metrics::Histograms> histograms;
 };
-
-std::string_view name_of(MetricKind kind) {
-  switch (kind) {
-    case MetricKind::counter:
-      return "counter";
-    case MetricKind::gauge:
-      return "gauge";
-    case MetricKind::untyped:
-      return "untyped";
-    case MetricKind::histogram:
-      return "histogram";
-  }
-  return "untyped";
-}
 
 std::string number(double value) {
   if (std::isnan(value)) return "NaN";
@@ -209,17 +196,14 @@ std::string Metrics::expose() {
 }
 
 void add_process_metrics(Metrics& metrics) {
-  auto& cpu = metrics.counter("process_cpu_seconds_total", "Processor time used, user and system.")
-                  .with({});
-  auto& memory = metrics.gauge("process_resident_memory_bytes", "Resident memory.").with({});
-  auto& files = metrics.gauge("process_open_fds", "Open file descriptors.").with({});
-  auto& dropped =
-      metrics.counter("botburrow_log_dropped_total", "Log lines that could not be written.")
-          .with({});
-  metrics.gauge("process_start_time_seconds", "Start of the process, Unix time.")
+  auto& cpu = series_of(metrics, "process_cpu_seconds_total").with({});
+  auto& memory = series_of(metrics, "process_resident_memory_bytes").with({});
+  auto& files = series_of(metrics, "process_open_fds").with({});
+  auto& dropped = series_of(metrics, "botburrow_log_dropped_total").with({});
+  series_of(metrics, "process_start_time_seconds")
       .with({})
       .set(to_unix(std::chrono::system_clock::now()));
-  metrics.gauge("botburrow_build_info", "Version and commit of the build.", {"version", "commit"})
+  series_of(metrics, "botburrow_build_info")
       .with({std::string(version()), std::string(commit())})
       .set(1);
   metrics.on_collect([&] {

@@ -1,4 +1,5 @@
 #include "base/error.hpp"
+#include "base/metric_table.hpp"
 #include "cli/commands.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/service.hpp"
@@ -37,6 +38,7 @@ Task<int> run_hub(StopRequest& stop, const Context& context, const Settings& set
   const auto executor = co_await boost::asio::this_coro::executor;
   Metrics metrics;
   add_process_metrics(metrics);
+  declare_metrics(metrics, "hub");
   hub::HubServer hub(executor, std::move(options), system_clock(), system_random(), log, metrics);
   hub.start();
   std::exception_ptr failure;

@@ -2,6 +2,7 @@
 
 #include "base/deadline.hpp"
 #include "base/error.hpp"
+#include "base/metric_table.hpp"
 #include "base/version.hpp"
 #include "llm/key_hosts.hpp"
 
@@ -96,11 +97,11 @@ QueueParts::QueueParts(const Ground& g, const std::string& url, const std::strin
       queue(commands, waits, g.clock, g.log, &metrics,
             {.max_wait = g.settings.seconds("QUEUE_MAX_WAIT"),
              .metrics_per_agent = g.settings.boolean("METRICS_PER_AGENT")}),
-      state(commands, g.log),
+      state(commands, g.log, &metrics),
       journal(commands, g.settings.seconds("JOURNAL_KEPT")),
       view(commands, g.log),
       heartbeats(commands) {
-  auto& up = metrics.gauge("botburrow_redis_up", "Whether Redis answers.").with({});
+  auto& up = series_of(metrics, "botburrow_redis_up").with({});
   metrics.on_collect([this, &up] { up.set(commands.usable() ? 1 : 0); });
 }
 

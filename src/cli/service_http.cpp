@@ -1,3 +1,4 @@
+#include "base/metric_table.hpp"
 #include "cli/services.hpp"
 #include "net/service_routes.hpp"
 
@@ -18,6 +19,7 @@ ServiceHttp::ServiceHttp(const Ground& ground, const ServicePlace& place, Facts 
     : server_(ground.executor, {.host = place.host, .port = place.port}, ground.log),
       log_(ground.log) {
   add_process_metrics(metrics);
+  declare_metrics(metrics, facts.name == "botburrow-runner" ? "runner" : "coordinator");
   const auto forget = [&definitions,
                        also = std::move(facts.also_forget)](std::string agent) -> Task<> {
     definitions.catalog.invalidate(agent);

@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "base/hash.hpp"
+#include "base/metric_table.hpp"
 
 #include <boost/asio/this_coro.hpp>
 #include <fmt/format.h>
@@ -82,6 +83,7 @@ struct System::Impl {
     }
     const auto own = with_service("hub");
     add_process_metrics(hub_metrics);
+    declare_metrics(hub_metrics, "hub");
     hub = std::make_unique<hub::HubServer>(ground.executor, std::move(hub_settings), ground.clock,
                                            ground.random, own.log, hub_metrics);
     starting("--hub-port", [this] { hub->start(); });

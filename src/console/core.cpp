@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "base/json.hpp"
+#include "base/metric_table.hpp"
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -50,19 +51,11 @@ std::optional<Refusal> checked(Core& core, const ServerRequest& request, Rule ru
 }  // namespace
 
 ConsoleMetrics::ConsoleMetrics(Metrics& m)
-    : streams(
-          m.gauge("botburrow_console_streams", "Pages of the console kept up to date.").with({})),
-      dropped(m.counter("botburrow_console_streams_dropped_total",
-                        "Event streams ended because their reader was too slow.")
-                  .with({})),
-      refused(m.counter("botburrow_console_streams_refused_total",
-                        "Event streams refused because there were too many.")
-                  .with({})),
-      wrong_keys(m.counter("botburrow_console_keys_refused_total",
-                           "Requests with a key that is not the console's.")
-                     .with({})),
-      acts(m.counter("botburrow_console_acts_total", "What people did in the console.",
-                     {"act", "outcome"})) {}
+    : streams(series_of(m, "botburrow_console_streams").with({})),
+      dropped(series_of(m, "botburrow_console_streams_dropped_total").with({})),
+      refused(series_of(m, "botburrow_console_streams_refused_total").with({})),
+      wrong_keys(series_of(m, "botburrow_console_keys_refused_total").with({})),
+      acts(series_of(m, "botburrow_console_acts_total")) {}
 
 Core::Core(boost::asio::any_io_executor executor, ConsoleOptions wanted, ConsoleParts given,
            Log where, Metrics& registry)

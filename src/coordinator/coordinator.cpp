@@ -2,6 +2,7 @@
 
 #include "base/deadline.hpp"
 #include "base/error.hpp"
+#include "base/metric_table.hpp"
 #include "coordinator/gauges.hpp"
 #include "coordinator/generation_check.hpp"
 #include "coordinator/hub_standing.hpp"
@@ -60,12 +61,9 @@ struct Coordinator::Impl {
         standing_(parts_.hub, parts_.clock, parts_.random, log_),
         gauges_(metrics, parts_.view, parts_.heartbeats, parts_.clock, ticks_, options_.instance_id,
                 log_),
-        leads_(metrics.gauge("botburrow_coordinator_is_leader", "1 while this replica leads.",
-                             {"instance_id"})),
-        transitions_(metrics.counter("botburrow_leader_transitions_total",
-                                     "Changes of leadership seen by this replica.",
-                                     {"instance_id", "to"})),
-        epoch_(metrics.gauge("botburrow_leader_epoch", "Epoch of this replica's last term.")),
+        leads_(series_of(metrics, "botburrow_coordinator_is_leader")),
+        transitions_(series_of(metrics, "botburrow_leader_transitions_total")),
+        epoch_(series_of(metrics, "botburrow_leader_epoch")),
         offer_(options_.leader_lease / 3),
         loop_(executor, [this](const std::string& name, std::exception_ptr failure) {
           failed(name, failure);

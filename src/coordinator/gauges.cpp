@@ -1,6 +1,7 @@
 #include "coordinator/gauges.hpp"
 
 #include "base/error.hpp"
+#include "base/metric_table.hpp"
 
 #include <array>
 
@@ -12,9 +13,8 @@ using namespace std::chrono_literals;
 constexpr auto kPeriod = 15s;
 
 // An unlabelled series exists from the start; these must not before there is something to say.
-Metrics::Values& leader_gauge(Metrics& metrics, std::string name, std::string help,
-                              std::vector<std::string> labels = {}) {
-  auto& family = metrics.gauge(std::move(name), std::move(help), std::move(labels));
+Metrics::Values& leader_gauge(Metrics& metrics, std::string_view name) {
+  auto& family = series_of(metrics, name);
   family.clear();
   return family;
 }
@@ -31,22 +31,17 @@ Gauges::Gauges(Metrics& m, queue::OperatorView& view, queue::Heartbeats& heartbe
       log_(std::move(log)),
       stats_(60s),
       trouble_(30s),
-      depth_(leader_gauge(m, "botburrow_queue_depth", "Work items waiting.", {"priority"})),
-      depth_alias_(leader_gauge(m, "botburrow_work_queue_depth", "alias of botburrow_queue_depth",
-                                {"queue"})),
-      oldest_(leader_gauge(m, "botburrow_queue_oldest_age_seconds",
-                           "Age of the oldest waiting item; 0 when empty.", {"priority"})),
-      active_(leader_gauge(m, "botburrow_queue_active_tasks", "Activations running now.")),
-      active_alias_(
-          leader_gauge(m, "botburrow_active_tasks", "alias of botburrow_queue_active_tasks")),
-      backoff_(leader_gauge(m, "botburrow_queue_agents_in_backoff", "Agents held off.")),
-      backoff_left_(leader_gauge(m, "botburrow_agent_backoff_seconds_remaining",
-                                 "How long an agent is still held off.", {"agent_id"})),
-      in_backoff_(leader_gauge(m, "botburrow_agent_in_backoff", "1 while an agent is held off.",
-                               {"agent_id"})),
-      runners_(leader_gauge(m, "botburrow_runners_active", "Runners with a live heartbeat.")),
-      dead_(leader_gauge(m, "botburrow_work_dead_items", "Dead letters.")),
-      deferred_(leader_gauge(m, "botburrow_work_deferred_items", "Items that wait for a time.")) {}
+      depth_(leader_gauge(m, "botburrow_queue_depth")),
+      depth_alias_(leader_gauge(m, "botburrow_work_queue_depth")),
+      oldest_(leader_gauge(m, "botburrow_queue_oldest_age_seconds")),
+      active_(leader_gauge(m, "botburrow_queue_active_tasks")),
+      active_alias_(leader_gauge(m, "botburrow_active_tasks")),
+      backoff_(leader_gauge(m, "botburrow_queue_agents_in_backoff")),
+      backoff_left_(leader_gauge(m, "botburrow_agent_backoff_seconds_remaining")),
+      in_backoff_(leader_gauge(m, "botburrow_agent_in_backoff")),
+      runners_(leader_gauge(m, "botburrow_runners_active")),
+      dead_(leader_gauge(m, "botburrow_work_dead_items")),
+      deferred_(leader_gauge(m, "botburrow_work_deferred_items")) {}
 
 void Gauges::clear() {
   for (auto* family : {&depth_, &depth_alias_, &oldest_, &active_, &active_alias_, &backoff_,

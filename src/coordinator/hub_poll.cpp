@@ -1,6 +1,7 @@
 #include "coordinator/hub_poll.hpp"
 
 #include "base/error.hpp"
+#include "base/metric_table.hpp"
 
 #include <algorithm>
 
@@ -39,9 +40,7 @@ HubPoll::HubPoll(hubapi::HubClient& hub, queue::WorkQueue& queue, std::int64_t e
       random_(random),
       ticks_(ticks),
       log_(std::move(log)),
-      durations_(metrics.histogram("botburrow_poll_duration_seconds",
-                                   "Time of one poll of the Hub.",
-                                   {0.1, 0.5, 1, 2, 5, 10, 20, 30, 45, 60})),
+      durations_(histogram_of(metrics, "botburrow_poll_duration_seconds")),
       deposed_(std::move(deposed)),
       filter_(filter),
       quiet_(30s),

@@ -1,5 +1,6 @@
 #include "definitions/catalog.hpp"
 
+#include "base/metric_table.hpp"
 #include "definitions/file.hpp"
 
 #include <fmt/format.h>
@@ -97,13 +98,8 @@ DefinitionCatalog::DefinitionCatalog(const DefinitionSource& source, BlockingPoo
       pool_(pool),
       options_(std::move(options)),
       log_(std::move(log)),
-      errors_(metrics.gauge("botburrow_definition_errors",
-                            "Errors in an agent's files; the last good version stays in use",
-                            {"agent_id"})),
-      reads_(metrics.counter(
-          "botburrow_config_cache_total",
-          "Look-ups of agent definitions: unchanged, read anew, or an older version", {"result"})) {
-}
+      errors_(series_of(metrics, "botburrow_definition_errors")),
+      reads_(series_of(metrics, "botburrow_config_cache_total")) {}
 
 DefinitionCatalog::~DefinitionCatalog() = default;
 

@@ -1,6 +1,7 @@
 #include "hub/core.hpp"
 
 #include "base/hash.hpp"
+#include "base/metric_table.hpp"
 #include "hub/database_fault.hpp"
 
 #include <algorithm>
@@ -37,24 +38,16 @@ Limits::Limits(const HubRates& rates)
       hooks(make_limit("hooks", rates.hooks)) {}
 
 HubMetrics::HubMetrics(Metrics& metrics)
-    : requests(metrics.counter("http_requests_total", "Requests answered by the Hub",
-                               {"method", "endpoint", "status"})),
-      durations(metrics.histogram(
-          "http_request_duration_seconds", "Time to answer a request",
-          {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60},
-          {"method", "endpoint"})),
-      auth_attempts(metrics.counter("auth_attempts_total", "Requests that brought a credential",
-                                    {"success"})),
-      sessions(metrics.gauge("active_sessions", "Sessions of people logged in")),
-      posts(metrics.counter("agent_posts_total", "Posts and comments stored", {"type"})),
-      notifications(
-          metrics.counter("hub_notifications_created_total", "Notifications created", {"type"})),
-      longpoll_waiters(metrics.gauge("hub_longpoll_waiters", "Long polls waiting for work")),
-      rate_limited(metrics.counter("hub_rate_limited_total", "Requests refused by a rate limit",
-                                   {"bucket"})),
-      database_up(metrics.gauge("hub_db_up", "1 while the database answers")),
-      cache_up(metrics.gauge("hub_cache_up",
-                             "1 while the cache works; the one in the process always does")) {
+    : requests(series_of(metrics, "http_requests_total")),
+      durations(histogram_of(metrics, "http_request_duration_seconds")),
+      auth_attempts(series_of(metrics, "auth_attempts_total")),
+      sessions(series_of(metrics, "active_sessions")),
+      posts(series_of(metrics, "agent_posts_total")),
+      notifications(series_of(metrics, "hub_notifications_created_total")),
+      longpoll_waiters(series_of(metrics, "hub_longpoll_waiters")),
+      rate_limited(series_of(metrics, "hub_rate_limited_total")),
+      database_up(series_of(metrics, "hub_db_up")),
+      cache_up(series_of(metrics, "hub_cache_up")) {
   auth_attempts.with({"true"});
   auth_attempts.with({"false"});
   sessions.with({}).set(0);

@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "base/json.hpp"
+#include "base/metric_table.hpp"
 #include "hubapi/answers.hpp"
 #include "hubapi/retry_rule.hpp"
 #include "hubapi/wire.hpp"
@@ -46,12 +47,8 @@ HubClient::HubClient(net::HttpClient& http, Options options, Random& random, Log
       options_(std::move(options)),
       random_(random),
       log_(std::move(log)),
-      requests_(metrics.counter("botburrow_hub_requests_total",
-                                "Calls of the Hub by endpoint and status code.",
-                                {"endpoint", "code"})),
-      durations_(metrics.histogram(
-          "botburrow_hub_request_duration_seconds", "Time of one Hub call.",
-          {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60}, {"endpoint"})) {
+      requests_(series_of(metrics, "botburrow_hub_requests_total")),
+      durations_(histogram_of(metrics, "botburrow_hub_request_duration_seconds")) {
   while (options_.url.ends_with('/'))
     options_.url.pop_back();
 }

@@ -1,5 +1,7 @@
 #include "llm/metrics.hpp"
 
+#include "base/metric_table.hpp"
+
 #include <set>
 #include <utility>
 
@@ -25,8 +27,7 @@ bool room_for(const Metrics::Values& family, const std::string& provider,
 
 LlmMetrics::LlmMetrics(Metrics* metrics) {
   if (metrics == nullptr) return;
-  requests_ = &metrics->counter("botburrow_llm_requests_total", "Requests to language models.",
-                                {"provider", "model", "outcome"});
+  requests_ = &series_of(*metrics, "botburrow_llm_requests_total");
 }
 
 void LlmMetrics::begin() {

@@ -1,6 +1,7 @@
 #include "sandbox/egress_proxy.hpp"
 
 #include "base/error.hpp"
+#include "base/metric_table.hpp"
 #include "sandbox/control.hpp"
 #include "sandbox/proxy_connection.hpp"
 
@@ -19,9 +20,7 @@ EgressProxy::EgressProxy(asio::any_io_executor executor, net::UniqueFd bridge, O
       options_(std::move(options)),
       http_(http),
       log_(std::move(log)),
-      requests_(metrics.counter("botburrow_egress_requests_total",
-                                "Connections that sandboxed programs asked for, by outcome.",
-                                {"outcome"})),
+      requests_(series_of(metrics, "botburrow_egress_requests_total")),
       bytes_left_(options_.bytes_max),
       tasks_(executor, [this](const std::string&, std::exception_ptr failure) {
         log_.debug("egress_connection_ended", {{"reason", describe(failure)}});

@@ -1,6 +1,7 @@
 #include "sandbox/sandboxes.hpp"
 
 #include "base/error.hpp"
+#include "base/metric_table.hpp"
 
 #include <boost/asio/this_coro.hpp>
 
@@ -16,10 +17,8 @@ Sandboxes::Sandboxes(SandboxSettings settings, Log log, Metrics& metrics, Egress
       log_(std::move(log)),
       metrics_(metrics),
       egress_(std::move(egress)),
-      tier_gauge_(metrics.gauge("botburrow_sandbox_tier",
-                                "1 for the tier in force: bwrap, landlock or none.", {"tier"})),
-      starts_(metrics.counter("botburrow_sandbox_starts_total", "Sandboxes started, by outcome.",
-                              {"outcome"})),
+      tier_gauge_(series_of(metrics, "botburrow_sandbox_tier")),
+      starts_(series_of(metrics, "botburrow_sandbox_starts_total")),
       pool_(kPoolThreads) {}
 
 Task<> Sandboxes::start() {

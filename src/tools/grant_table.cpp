@@ -1,5 +1,7 @@
 #include "tools/grant_table.hpp"
 
+#include "base/metric_table.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -71,8 +73,7 @@ std::vector<std::string> GrantTable::withheld() const {
 }
 
 Metrics::Values& denied_grants(Metrics& metrics) {
-  return metrics.counter("botburrow_grant_denied_total",
-                         "Grants that policy refused, or that a call of a tool lacked.", {"grant"});
+  return series_of(metrics, "botburrow_grant_denied_total");
 }
 
 void note_denial(const Log& log, Metrics& metrics, std::string_view tool,

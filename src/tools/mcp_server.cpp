@@ -3,6 +3,7 @@
 #include "base/cleanup.hpp"
 #include "base/error.hpp"
 #include "base/hash.hpp"
+#include "base/metric_table.hpp"
 #include "mcp/connect.hpp"
 
 #include <boost/asio/this_coro.hpp>
@@ -50,8 +51,7 @@ McpServer::~McpServer() {
 }
 
 void McpServer::count(std::string_view state, double by) {
-  auto& family = services_.metrics.gauge(
-      "botburrow_mcp_servers", "MCP servers of activations by state.", {"server", "state"});
+  auto& family = series_of(services_.metrics, "botburrow_mcp_servers");
   if (!counted_as_.empty()) family.with({entry_.name, counted_as_}).add(-1);
   counted_as_ = std::string(state);
   if (!counted_as_.empty()) family.with({entry_.name, counted_as_}).add(by);

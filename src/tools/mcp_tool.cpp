@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "base/hash.hpp"
 #include "base/json.hpp"
+#include "base/metric_table.hpp"
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -42,14 +43,10 @@ McpTool::McpTool(std::string name, mcp::ToolDefinition definition, McpServer& se
       idempotent_(server.entry().is_idempotent(definition_.name)) {}
 
 void McpTool::count(std::string_view status, std::chrono::nanoseconds took) {
-  calls_.metrics
-      .counter("botburrow_mcp_calls_total", "Calls of tools of MCP servers.",
-               {"agent_id", "server", "status"})
+  series_of(calls_.metrics, "botburrow_mcp_calls_total")
       .with({calls_.agent_id, server_.entry().name, std::string(status)})
       .add();
-  calls_.metrics
-      .histogram("botburrow_mcp_call_duration_seconds", "How long calls of MCP servers take.",
-                 {0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 120}, {"server"})
+  histogram_of(calls_.metrics, "botburrow_mcp_call_duration_seconds")
       .with({server_.entry().name})
       .observe(std::chrono::duration<double>(took).count());
 }

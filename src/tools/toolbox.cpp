@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "base/json.hpp"
+#include "base/metric_table.hpp"
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -102,8 +103,7 @@ std::string bounded_output(std::string text, std::size_t max) {
 }
 
 Metrics::Values& tool_call_counter(Metrics& metrics) {
-  auto& calls = metrics.counter("botburrow_tool_calls_total", "Tool calls by tool and outcome.",
-                                {"tool", "outcome"});
+  auto& calls = series_of(metrics, "botburrow_tool_calls_total");
   for (const char* outcome : {"ok", "error", "blocked"})
     calls.with({"_other", outcome});
   return calls;
