@@ -166,6 +166,7 @@ std::unique_ptr<CLI::App> make_app(Context& context) {
   add_mcp(*app, context);
   add_validate(*app, context);
   add_config(*app, context);
+  add_reference(*app, context);
   add_bench(*app, context);
   add_completion(*app, context);
   app->footer(kFooter);  // last, or every subcommand would repeat it

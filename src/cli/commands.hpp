@@ -94,6 +94,8 @@ void add_mcp_desk(CLI::App& mcp, Context& context);
 void add_mcp_approve(CLI::App& mcp, Context& context);
 void add_mcp_hub(CLI::App& mcp, Context& context);
 void add_config(CLI::App& app, Context& context);
+/// `reference` with metrics and events.
+void add_reference(CLI::App& app, Context& context);
 void add_validate(CLI::App& app, Context& context);
 void add_completion(CLI::App& app, Context& context);
 /// `bench` with its measurements.
