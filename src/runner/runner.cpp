@@ -6,6 +6,7 @@
 #include "base/stop.hpp"
 #include "base/version.hpp"
 #include "net/redis.hpp"
+#include "runner/agent_series.hpp"
 #include "runner/definition_look.hpp"
 #include "runner/fence_watch.hpp"
 #include "runner/hub_gate.hpp"
@@ -45,6 +46,7 @@ struct Runner::Impl {
         parts_(parts),
         log_(log.with({{"runner_id", options_.runner_id.str()}})),
         metrics_(metrics),
+        agents_(metrics),
         keeper_(executor, options_.lease, parts_.queue, parts_.activation.clock, ticks_, log_),
         definition_look_(parts_.activation.catalog, parts_.cache, parts_.activation.clock,
                          parts_.activation.outside, options_.definition_time, log_),
@@ -249,7 +251,10 @@ struct Runner::Impl {
         co_await supervisor_.give_back(claim, lease, *reason);
         co_return;
       }
+      const auto agent = claim.item.agent_id.str();
+      agents_.saw(agent, clock().now());
       auto settled = co_await supervisor_.run(claim, lease, next_request);
+      agents_.saw(agent, clock().now());
       if (!settled.next) co_return;
       claim = std::move(*settled.next);
       lease = std::move(settled.lease);
@@ -283,6 +288,7 @@ struct Runner::Impl {
     bool has_beaten = false;
     for (;;) {
       ticks_.tick("heartbeat", queue::kHeartbeatPeriod, clock().now());
+      agents_.forget_unseen(clock().now());
       try {
         const auto other = co_await parts_.heartbeats.beat(heartbeat());
         const auto now = to_unix(clock().wall());
@@ -418,6 +424,7 @@ struct Runner::Impl {
   RunnerParts parts_;
   Log log_;
   RunnerMetrics metrics_;
+  AgentSeries agents_;
   LoopTicks ticks_;
   LeaseKeeper keeper_;
   DefinitionLook definition_look_;
