@@ -24,6 +24,7 @@ Task<> run_all(LocalWorld& world, Outcomes& outcomes, Progress progress) {
   co_await show_hub(run);
   co_await show_leadership(run);
   co_await show_one_runner(run);
+  co_await show_alerts(run);
   co_await show_agents(run);
   co_await show_runner_ends(run);
   co_await show_load(run);

@@ -25,6 +25,7 @@ struct LocalRun {
 Task<> show_hub(LocalRun& run);          ///< A25 A26
 Task<> show_leadership(LocalRun& run);   ///< A5 to A10 A16; two coordinators are there afterwards
 Task<> show_one_runner(LocalRun& run);   ///< A22 A40 A41 A43 A53 A54 A59; one runner of two slots
+Task<> show_alerts(LocalRun& run);       ///< A44, while all is well
 Task<> show_agents(LocalRun& run);       ///< A13 to A15 A30 A32 to A39 A48 A52
 Task<> show_runner_ends(LocalRun& run);  ///< A18 A19 A20; three runners
 Task<> show_load(LocalRun& run);         ///< A17

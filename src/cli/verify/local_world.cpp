@@ -139,6 +139,25 @@ Task<net::ProcessResult> LocalWorld::run(std::vector<std::string> words, Variabl
   co_return co_await net::run_process(std::move(options), "", Deadline::in(30s));
 }
 
+net::ProcessOptions LocalWorld::other_process(std::vector<std::string> words) const {
+  const auto path = ground_.environment.variable("PATH").value_or("");
+  return {.argv = std::move(words),
+          .environment = {"PATH=" + path, "HOME=" + folder_.path()},
+          .working_directory = folder_.path(),
+          .path_for_lookup = path,
+          .die_with_parent = true};
+}
+
+Child& LocalWorld::launch_other(const std::string& name, std::vector<std::string> words) {
+  children_.push_back(
+      std::make_unique<Child>(ground_.executor, name, other_process(std::move(words))));
+  return *children_.back();
+}
+
+Task<net::ProcessResult> LocalWorld::run_other(std::vector<std::string> words) {
+  co_return co_await net::run_process(other_process(std::move(words)), "", Deadline::in(30s));
+}
+
 Task<> LocalWorld::start() {
   fs::create_directories(folder_.path() + "/definitions/agents");
   model_.start();

@@ -72,6 +72,9 @@ class LocalWorld {
   Child& launch(const std::string& name, std::vector<std::string> words, Variables more = {});
   /// Runs a command to its end.
   Task<net::ProcessResult> run(std::vector<std::string> words, Variables more = {});
+  /// The same for programs that are not ours, found in the PATH of whoever verifies.
+  Child& launch_other(const std::string& name, std::vector<std::string> words);
+  Task<net::ProcessResult> run_other(std::vector<std::string> words);
   /// Where a coordinator or runner listens.
   Task<std::string> url_of(Child& child);
   Task<json::object> await_event(Child& child, std::string event,
@@ -121,6 +124,7 @@ class LocalWorld {
   Variables environment(const Variables& more) const;
   net::ProcessOptions process(std::vector<std::string> words, const Variables& more) const;
   Task<> watch_programs();
+  net::ProcessOptions other_process(std::vector<std::string> words) const;
   Task<std::string> make_key(std::string name, std::string type);
 
   Ground ground_;
