@@ -292,7 +292,8 @@ Task<> show_secrets(LocalRun& run) {
     }
     SecretSearch files;
     look_at_files(world.folder(), secrets, files);
-    for (const auto* search : {&outside, &files, &world.programs()})
+    for (const SecretSearch* search :
+         std::initializer_list<const SecretSearch*>{&outside, &files, &world.programs()})
       if (!search->found.empty()) co_return failed(search->found + " shows a secret");
     co_return passed(fmt::format(
         "{} secrets: not in {} bytes of logs and command lines of services, nor in {} files, nor "
