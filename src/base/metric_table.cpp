@@ -1,10 +1,10 @@
-#include "base/metric_table.hpp"
+#include "base/metric_rows.hpp"
 
 namespace botburrow {
 namespace {
 
 using enum MetricKind;
-using Rows = std::vector<MetricSpec>;
+using Rows = MetricRows;
 
 Rows leader_rows() {
   return {
@@ -350,122 +350,6 @@ Rows hub_call_rows() {
        .help = "Errors in an agent's files; the last good version stays in use.",
        .more = "No series for agents without errors. `botburrow validate` lists them with line and "
                "fix."},
-  };
-}
-
-Rows console_rows() {
-  return {
-      {.name = "botburrow_console_streams",
-       .kind = gauge,
-       .services = "coordinator",
-       .help = "Pages of the console kept up to date."},
-      {.name = "botburrow_console_streams_dropped_total",
-       .kind = counter,
-       .services = "coordinator",
-       .help = "Event streams ended because their reader was too slow."},
-      {.name = "botburrow_console_streams_refused_total",
-       .kind = counter,
-       .services = "coordinator",
-       .help = "Event streams refused because there were too many."},
-      {.name = "botburrow_console_keys_refused_total",
-       .kind = counter,
-       .services = "coordinator",
-       .help = "Requests with a key that is not the console's."},
-      {.name = "botburrow_console_acts_total",
-       .kind = counter,
-       .services = "coordinator",
-       .labels = {"act", "outcome"},
-       .help = "What people did in the console.",
-       .more = "`outcome`: changed, unchanged."},
-  };
-}
-
-Rows hub_rows() {
-  return {
-      {.name = "http_requests_total",
-       .kind = counter,
-       .services = "hub",
-       .labels = {"method", "endpoint", "status"},
-       .help = "Requests answered by the Hub."},
-      {.name = "http_request_duration_seconds",
-       .kind = histogram,
-       .services = "hub",
-       .labels = {"method", "endpoint"},
-       .bounds = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60},
-       .help = "Time to answer a request.",
-       .more = "Long polls are meant to take long."},
-      {.name = "auth_attempts_total",
-       .kind = counter,
-       .services = "hub",
-       .labels = {"success"},
-       .help = "Requests that brought a credential.",
-       .more = "`success`: true, false."},
-      {.name = "active_sessions",
-       .kind = gauge,
-       .services = "hub",
-       .help = "Sessions of people logged in."},
-      {.name = "agent_posts_total",
-       .kind = counter,
-       .services = "hub",
-       .labels = {"type"},
-       .help = "Posts and comments stored.",
-       .more = "`type`: post, comment."},
-      {.name = "hub_notifications_created_total",
-       .kind = counter,
-       .services = "hub",
-       .labels = {"type"},
-       .help = "Notifications created."},
-      {.name = "hub_longpoll_waiters",
-       .kind = gauge,
-       .services = "hub",
-       .help = "Long polls waiting for work.",
-       .more = "One for each coordinator that leads; 0 for long: nobody asks."},
-      {.name = "hub_rate_limited_total",
-       .kind = counter,
-       .services = "hub",
-       .labels = {"bucket"},
-       .help = "Requests refused by a rate limit.",
-       .more = "`bucket`: all, posts, comments, votes, hooks."},
-      {.name = "hub_db_up",
-       .kind = gauge,
-       .services = "hub",
-       .help = "1 while the database answers."},
-      {.name = "hub_cache_up",
-       .kind = gauge,
-       .services = "hub",
-       .help = "1 while the cache works; the one in the process always does."},
-  };
-}
-
-Rows process_rows() {
-  return {
-      {.name = "botburrow_build_info",
-       .kind = gauge,
-       .services = "all",
-       .labels = {"version", "commit"},
-       .help = "Version and commit of the build.",
-       .more = "Always 1."},
-      {.name = "botburrow_log_dropped_total",
-       .kind = counter,
-       .services = "all",
-       .help = "Log lines that could not be written.",
-       .more = "Nobody reads the other end of the pipe."},
-      {.name = "process_cpu_seconds_total",
-       .kind = counter,
-       .services = "all",
-       .help = "Processor time used, user and system."},
-      {.name = "process_resident_memory_bytes",
-       .kind = gauge,
-       .services = "all",
-       .help = "Resident memory."},
-      {.name = "process_open_fds",
-       .kind = gauge,
-       .services = "all",
-       .help = "Open file descriptors."},
-      {.name = "process_start_time_seconds",
-       .kind = gauge,
-       .services = "all",
-       .help = "Start of the process, Unix time."},
   };
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/hash.hpp"
 #include "base/json.hpp"
+#include "base/metric_table.hpp"
 #include "base/version.hpp"
 #include "net/page_origin.hpp"
 
@@ -60,15 +61,9 @@ Task<ServerResponse> invalidate(std::shared_ptr<const ServiceFacts> facts, Serve
 }  // namespace
 
 void add_connection_metrics(const HttpServer& server, Metrics& metrics) {
-  auto& open = metrics.gauge("botburrow_http_connections", "Connections that are open.").with({});
-  auto& most = metrics
-                   .gauge("botburrow_http_connections_max",
-                          "Connections that may be open; then the longest idle give way.")
-                   .with({});
-  auto& turned_away = metrics
-                          .counter("botburrow_http_connections_turned_away_total",
-                                   "Connections closed or refused for want of places.")
-                          .with({});
+  auto& open = series_of(metrics, "botburrow_http_connections").with({});
+  auto& most = series_of(metrics, "botburrow_http_connections_max").with({});
+  auto& turned_away = series_of(metrics, "botburrow_http_connections_turned_away_total").with({});
   metrics.on_collect([load = server.watch_load(), &open, &most, &turned_away] {
     const auto now = load();
     open.set(static_cast<double>(now.connections));

@@ -23,7 +23,8 @@ using test::text_of;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-constexpr std::string_view kTables[] = {"src/cli/reference/", "src/base/metric_table.cpp"};
+constexpr std::string_view kTables[] = {"src/cli/reference/", "src/base/metric_table.cpp",
+                                        "src/base/metric_rows_hub.cpp"};
 
 std::vector<std::filesystem::path> sources() {
   std::vector<std::filesystem::path> files;
