@@ -35,6 +35,17 @@ std::string address_of(std::string url) {
   return url.starts_with(kScheme) ? url.substr(kScheme.size()) : url;
 }
 
+/// Where it listens, by its log: it first names what it was asked for, port 0.
+std::string address_said(const std::string& log) {
+  constexpr std::string_view kField = "\"address\":\"127.0.0.1:";
+  for (auto at = log.find(kField); at != std::string::npos; at = log.find(kField, at + 1)) {
+    const auto port = at + kField.size();
+    const auto digits = log.substr(port, log.find('"', port) - port);
+    if (digits != "0") return "http://127.0.0.1:" + digits;
+  }
+  return "";
+}
+
 struct Prometheus {
   LocalWorld& world;
   std::string folder;
@@ -72,14 +83,10 @@ struct Prometheus {
                                    "--storage.tsdb.path=" + folder + "/data", "--log.format=json",
                                    "--web.listen-address=127.0.0.1:0"});
     const auto listens = [this]() -> Task<bool> {
-      constexpr std::string_view kField = "\"address\":\"127.0.0.1:";
-      const auto& said = process->text();
-      if (process->ended()) throw Error(errc::io, "prometheus ended: " + said.substr(0, 300));
-      const auto at = said.find(kField);
-      if (at == std::string::npos) co_return false;
-      const auto port = at + kField.size();
-      url = "http://127.0.0.1:" + said.substr(port, said.find('"', port) - port);
-      co_return true;
+      if (process->ended())
+        throw Error(errc::io, "prometheus ended: " + process->text().substr(0, 300));
+      url = address_said(process->text());
+      co_return !url.empty();
     };
     co_await world.until("prometheus listens", listens);
   }
