@@ -32,7 +32,7 @@ const std::map<std::string, Waiting> kWaiting = {
     {"base", {12, "tasks, timers, bells and stopping are made of it here, once"}},
     {"net", {26, "sockets, HTTP, Redis and child processes are its purpose"}},
     {"sandbox", {15, "the egress proxy, and the wire to process 1 of a sandbox"}},
-    {"cli", {14, "starts the loops that services run on, and their signals"}},
+    {"cli", {15, "starts the loops that services run on, and their signals; verify's wire"}},
     {"mcp", {5, "the executor that channels are given, and a server on standard input"}},
     {"hub", {4, "the executor of the one io thread, and what posts to it from the database's"}},
     {"agent", {3, "tools that run side by side"}},

@@ -5,15 +5,16 @@
 #include "net/http_client.hpp"
 #include "net/resolve.hpp"
 
-#include <boost/asio/ip/address.hpp>
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
+#include <arpa/inet.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -24,7 +25,6 @@ namespace {
 
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
-namespace ip = boost::asio::ip;
 
 constexpr auto kNamesTime = 3s;
 constexpr auto kTablesTime = 4s;
@@ -36,25 +36,36 @@ std::uint32_t word_of(std::string_view hex) {
   return value;
 }
 
-/// As the kernel prints it: words in the byte order of the machine, which is little-endian.
-std::string address_of(std::string_view hex) {
-  if (hex.size() == 8) {
-    const auto word = word_of(hex);
-    ip::address_v4::bytes_type bytes;
-    for (std::size_t i = 0; i < 4; ++i)
-      bytes[i] = static_cast<unsigned char>(word >> (8 * i));
-    return ip::address_v4(bytes).to_string();
+std::string text_of(const in_addr& address) {
+  char text[INET_ADDRSTRLEN] = {};
+  return ::inet_ntop(AF_INET, &address, text, sizeof text) ? text : "";
+}
+
+/// An IPv4 address that is dressed as one of IPv6 is one of IPv4.
+std::string text_of(const in6_addr& address) {
+  if (IN6_IS_ADDR_V4MAPPED(&address)) {
+    in_addr v4{};
+    std::memcpy(&v4, address.s6_addr + 12, sizeof v4);
+    return text_of(v4);
   }
+  char text[INET6_ADDRSTRLEN] = {};
+  return ::inet_ntop(AF_INET6, &address, text, sizeof text) ? text : "";
+}
+
+/// As the kernel prints it: the words of the address as they lie in memory, as numbers.
+std::string address_of(std::string_view hex) {
+  if (hex.size() == 8) return text_of(in_addr{.s_addr = word_of(hex)});
   if (hex.size() != 32) return "";
-  ip::address_v6::bytes_type bytes;
+  in6_addr address{};
   for (std::size_t w = 0; w < 4; ++w) {
     const auto word = word_of(hex.substr(8 * w, 8));
-    for (std::size_t i = 0; i < 4; ++i)
-      bytes[4 * w + i] = static_cast<unsigned char>(word >> (8 * i));
+    std::memcpy(address.s6_addr + 4 * w, &word, sizeof word);
   }
-  const ip::address_v6 address(bytes);
-  if (address.is_v4_mapped()) return ip::make_address_v4(ip::v4_mapped, address).to_string();
-  return address.to_string();
+  return text_of(address);
+}
+
+bool is_loopback(const std::string& address) {
+  return address.starts_with("127.") || address == "::1";
 }
 
 /// Addresses of this machine's interfaces.
@@ -65,13 +76,9 @@ std::set<std::string> own_addresses() {
   for (const auto* one = all; one != nullptr; one = one->ifa_next) {
     if (one->ifa_addr == nullptr) continue;
     if (one->ifa_addr->sa_family == AF_INET) {
-      const auto* v4 = reinterpret_cast<const sockaddr_in*>(one->ifa_addr);
-      own.insert(ip::address_v4(ntohl(v4->sin_addr.s_addr)).to_string());
+      own.insert(text_of(reinterpret_cast<const sockaddr_in*>(one->ifa_addr)->sin_addr));
     } else if (one->ifa_addr->sa_family == AF_INET6) {
-      const auto* v6 = reinterpret_cast<const sockaddr_in6*>(one->ifa_addr);
-      ip::address_v6::bytes_type bytes;
-      std::copy_n(v6->sin6_addr.s6_addr, bytes.size(), bytes.begin());
-      own.insert(ip::address_v6(bytes).to_string());
+      own.insert(text_of(reinterpret_cast<const sockaddr_in6*>(one->ifa_addr)->sin6_addr));
     }
   }
   ::freeifaddrs(all);
@@ -104,10 +111,8 @@ void look_at_tables(std::vector<PortFacts>& ports) {
   }
   const auto own = own_addresses();
   for (auto& port : ports) {
-    port.here = std::ranges::all_of(port.addresses, [&own](const auto& text) {
-      boost::system::error_code error;
-      const auto address = ip::make_address(text, error);
-      return own.contains(text) || (!error && address.is_loopback());
+    port.here = std::ranges::all_of(port.addresses, [&own](const auto& address) {
+      return own.contains(address) || is_loopback(address);
     });
     for (const auto& one : listeners) {
       if (one.port != port.port) continue;

@@ -2,8 +2,6 @@
 
 #include "base/task.hpp"
 
-#include <boost/asio/any_io_executor.hpp>
-
 #include <functional>
 #include <map>
 #include <memory>
