@@ -17,8 +17,8 @@ constexpr auto kPeriodWhenRefused = 2s;
 constexpr auto kNotePeriod = 60s;
 /// As many could be lost to a restart of the Hub.
 constexpr int kUnheardMax = 3;
-/// A look each five seconds, of answers that are five seconds old at most.
-constexpr int kDifferingLooks = 4;
+/// One each five seconds. What the leader says of a new data set may come half a minute late.
+constexpr int kDifferingLooks = 6;
 /// A restart of all of the other cluster's coordinators is over by then.
 constexpr auto kOtherHubKept = 10min;
 constexpr const char* kRefused = "the Hub refuses this coordinator's key";

@@ -332,11 +332,11 @@ TEST(OtherHubRule, DifferingForLongIsAnotherHubUntilItIsGoneForLong) {
   const auto see = [&](std::optional<std::string> leaders, std::optional<std::string> ours) {
     rule.saw(leaders, ours, start);
   };
-  for (int i = 0; i < 3; ++i)
+  for (int i = 0; i < 5; ++i)
     see("a", "b");
   EXPECT_FALSE(rule.other(start)) << "a change that has not come to all yet";
   see("b", "b");
-  for (int i = 0; i < 3; ++i)
+  for (int i = 0; i < 5; ++i)
     see("a", "");
   see(std::nullopt, "");
   see("a", std::nullopt);
@@ -356,7 +356,7 @@ TEST_F(CoordinatorTest, ACoordinatorOfAnotherHubTakesNoLead) {
   ASSERT_TRUE(until([&] { return ours.leads() && generation() != "(nil)"; }));
   const auto before = generation();
   auto& strange = replica("strange", {redis.url(), elsewhere.url(), elsewhere.service_key});
-  ASSERT_TRUE(until([&] { return strange.coordinator.not_ready() == "redis_shared"; }, 60s));
+  ASSERT_TRUE(until([&] { return strange.coordinator.not_ready() == "redis_shared"; }, 90s));
   EXPECT_EQ(strange.lines->count("redis_shared", "database number"), 1U);
   EXPECT_FALSE(ours.coordinator.not_ready());
   run(ours.coordinator.stop());

@@ -100,11 +100,12 @@ TEST_F(CoordinatorTest, ARefusedKeyIsSaidAndSurvived) {
   auto& only = replica("c-1", at_foreign());
   ASSERT_TRUE(until(
       [&] { return only.lines->count("hub_auth_error", "401 Unauthorized from Hub API") == 1; }));
-  EXPECT_TRUE(only.leads());
-  EXPECT_FALSE(only.coordinator.not_ready());
+  EXPECT_TRUE(only.leads()) << "nobody else is there";
+  EXPECT_TRUE(until([&] { return only.coordinator.not_ready() == "hub_key"; }));
   foreign_hub().forgive();
   foreign_hub().notify(foreign_hub().add_agent("a"), "mention", "p");
   EXPECT_TRUE(until([&] { return integer({"LLEN", "work:queue:high"}) == 1; }));
+  EXPECT_TRUE(until([&] { return !only.coordinator.not_ready(); }));
 }
 
 TEST_F(CoordinatorTest, AStaleEpochEnqueuesNothingAndSaysSo) {

@@ -93,8 +93,11 @@ TEST_F(Faults, WrongHubKeyIsSaidInPlainWords) {
   set("HUB_API_KEY", secret("botburrow_service_canary_wrong_0123456789"));
   auto& coordinator = start({"coordinator"});
   await_text(coordinator, "401 Unauthorized from Hub API");
-  EXPECT_FALSE(coordinator.events("hub_auth_error").empty());
-  expect_alive(coordinator, "");
+  await_event(coordinator, "hub_auth_error", [](const auto& line) {
+    return text_of(line, "setting") == "HUB_API_KEY" &&
+           text_of(line, "fix").find("a key of type service") != std::string::npos;
+  });
+  expect_alive(coordinator, "hub_key");
   expect_clean_end(coordinator);
 
   define_agent("anna");
