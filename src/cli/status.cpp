@@ -7,6 +7,7 @@
 #include "cli/locate.hpp"
 #include "cli/output.hpp"
 #include "cli/parts.hpp"
+#include "cli/redis_refusal.hpp"
 #include "cli/service.hpp"
 
 #include <CLI/CLI.hpp>
@@ -67,19 +68,6 @@ Task<std::string> ask_hub(net::HttpClient& http, RunningSystem system) {
   }
 }
 
-// What the services ask each second: a write that changes nothing. A server that refuses writes
-// looks well to those who only read.
-Task<std::string> ask_redis(net::Redis& redis) {
-  try {
-    co_await redis.command({"SETRANGE", "work:probe", "0", ""}, Deadline::in(3s));
-  } catch (const Error& error) {
-    // Redis' own users may not be allowed that one.
-    if (error.code() == errc::redis_unavailable && error.detail() != "NOPERM")
-      co_return error.message();
-  }
-  co_return "";
-}
-
 Task<SystemStatus> gather(const Ground& ground, RunningSystem system, net::Redis& redis,
                           net::HttpClient& http) {
   SystemStatus status{.system = std::move(system)};
@@ -95,7 +83,7 @@ Task<SystemStatus> gather(const Ground& ground, RunningSystem system, net::Redis
     const auto facts = co_await view.why(AgentId(agent));
     status.why[agent] = facts.last_reason.value_or("");
   }
-  status.redis_state = co_await ask_redis(redis);
+  status.redis_state = co_await redis_refusal(redis);
   status.hub_state = co_await ask_hub(http, status.system);
   co_return status;
 }

@@ -4,6 +4,7 @@
 #include "base/error.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/operator_command.hpp"
+#include "cli/redis_refusal.hpp"
 #include "definitions/redis_cache.hpp"
 #include "definitions/source.hpp"
 
@@ -53,10 +54,15 @@ Task<queue::OutsideFacts> ask_others(OperatorTools& tools, queue::AgentFacts fac
 Task<int> why(OperatorTools& tools, const std::string& agent) {
   const auto facts = co_await tools.view.why(agent_argument(agent));
   const auto outside = co_await ask_others(tools, facts);
-  if (tools.json)
-    tools.out.json(console::why_document(facts, outside));
-  else
-    tools.out.line(printable(queue::to_sentence(facts, outside)));
+  const auto refusal = co_await redis_refusal(tools.redis);
+  if (tools.json) {
+    auto document = console::why_document(facts, outside);
+    if (!refusal.empty()) document["redis"] = refusal;
+    tools.out.json(document);
+    co_return exit_code::kDone;
+  }
+  tools.out.line(printable(queue::to_sentence(facts, outside)));
+  if (!refusal.empty()) tools.out.line("But Redis takes no work now: " + printable(refusal));
   co_return exit_code::kDone;
 }
 

@@ -201,6 +201,7 @@ TEST_F(OperatorCommands, ARedisThatTakesNoWorkIsShownAsSuch) {
   redis_.ask({"CONFIG", "SET", "maxmemory", "1"});
   EXPECT_THAT(run({"status"}).out, HasSubstr("redis     takes no work: "));
   EXPECT_THAT(run({"status"}).out, HasSubstr("raise maxmemory"));
+  EXPECT_THAT(run({"why", "scribe"}).out, HasSubstr("But Redis takes no work now: "));
   redis_.ask({"CONFIG", "SET", "maxmemory", "0"});
   redis_.ask({"CONFIG", "SET", "requirepass", "pw"});
   const Ran refused = run({"why", "scribe"});
