@@ -1,6 +1,6 @@
 #!/bin/sh
 # What the documents give to kubectl names only what exists: files, objects, containers, selectors, ports, variables,
-# mounts, names of Services. What runs inside a pod, tests/e2e/documents_test.cpp gives to a live system.
+# mounts, names of Services; and only commands that the program has.
 set -eu
 . "$(dirname "$0")/lib.sh"
 need kubectl jq
@@ -112,4 +112,9 @@ while IFS= read -r command; do
   esac
 done <"$scratch/commands"
 
+# Commands of the program, also those inside pods.
+sed -nE 's/^(.* -- |sudo )?botburrow ([a-z][a-z-]*).*/\2/p' "$scratch/commands" | sort -u | while read -r word; do
+  "$program" "$word" --help >/dev/null 2>&1 </dev/null || echo "no command: botburrow $word"
+done >"$scratch/out"
+while IFS= read -r line; do fault "$line"; done <"$scratch/out"
 finish
