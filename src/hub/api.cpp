@@ -45,6 +45,25 @@ bool permitted(const Principal& who, Access access) {
   return false;
 }
 
+// What is missing, and where it comes from; empty where nobody is refused.
+std::string key_needed(Access access) {
+  constexpr std::string_view kMake = "made with POST /api/v1/keys by a human's or the admin's key";
+  switch (access) {
+    case Access::any_key:
+      return "send a key: Authorization: Bearer KEY";
+    case Access::scheduler:
+      return fmt::format("use a key of type service ({}) or the admin key", kMake);
+    case Access::overview:
+      return fmt::format("use a key of type service or human ({}) or the admin key", kMake);
+    case Access::owner:
+      return fmt::format("use a key of type human ({}) or the admin key", kMake);
+    case Access::admin:
+      return "use the admin key: X-Admin-Key: KEY";
+    default:
+      return "";
+  }
+}
+
 void check_not_banned(const Agent& agent) {
   if (agent.status != AgentStatus::banned) return;
   throw forbidden(fmt::format("agent \"{}\" is banned{}{}", agent.id,
@@ -235,7 +254,9 @@ Task<> Api::admit(Call& call, Access access) {
   const Principal& who = call.principal;
   if (!permitted(who, access)) {
     if (access == Access::admin && !core.admin_key_set()) throw admin_unset();
-    throw forbidden(fmt::format("{} may not do this", who.label()));
+    const auto needed = key_needed(access);
+    throw forbidden(fmt::format("the key of \"{}\" may not do this; {}", who.label(), needed))
+        .hint(needed);
   }
   if (who.kind != PrincipalKind::agent) co_return;
   // Only an agent's own key: a shared one would let all agents starve each other.

@@ -49,6 +49,8 @@ ApiError bad_date(std::string_view name, std::string_view value) {
 
 json::object parse_body(const std::string& body) {
   if (body.find_first_not_of(" \t\r\n") == std::string::npos) return {};
+  if (valid_utf8(body) != body)
+    throw ApiError(400, "malformed_json", "request body: not UTF-8; send the text as UTF-8");
   json::value value;
   try {
     value = parse_json(body, "request body");
@@ -261,7 +263,9 @@ bool QueryFields::flag(std::string_view name) const {
   auto value = request_.query_value(name).value_or("");
   std::transform(value.begin(), value.end(), value.begin(),
                  [](unsigned char c) { return std::tolower(c); });
-  return value == "true" || value == "1" || value == "yes";
+  if (value == "true" || value == "1" || value == "yes") return true;
+  if (value.empty() || value == "false" || value == "0" || value == "no") return false;
+  throw invalid_field("query", name, "true or false is expected");
 }
 
 std::optional<std::int64_t> QueryFields::whole(std::string_view name) const {
@@ -283,7 +287,10 @@ std::int64_t QueryFields::integer(std::string_view name, std::int64_t otherwise,
 
 std::int64_t QueryFields::clamped(std::string_view name, std::int64_t otherwise, std::int64_t min,
                                   std::int64_t max) const {
-  return std::clamp(whole(name).value_or(otherwise), min, max);
+  const auto value = whole(name).value_or(otherwise);
+  // More than there may be is cut; less than nothing is a mistake of whoever counts.
+  if (value < 0) throw invalid_field("query", name, "a whole number, not below 0, is expected");
+  return std::clamp(value, min, max);
 }
 
 std::chrono::seconds QueryFields::duration(std::string_view name,

@@ -239,5 +239,17 @@ TEST(ApiKeys, EnsureKeyKeepsTheKeyItIsGiven) {
                Error);
 }
 
+TEST(ApiAuth, ARefusalNamesTheKeyThatIsMissingAndWhereItComesFrom) {
+  HubHarness hub;
+  const Answer poll = hub.get("/notifications/poll", hub.human());
+  EXPECT_EQ(poll.status, 403);
+  EXPECT_NE(poll.str("detail").find("may not do this; use a key of type service"),
+            std::string::npos)
+      << poll.text;
+  EXPECT_NE(poll.str("hint").find("POST /api/v1/keys"), std::string::npos) << poll.text;
+  const Answer keys = hub.get("/keys", hub.agent("scribe"));
+  EXPECT_NE(keys.str("hint").find("use a key of type human"), std::string::npos) << keys.text;
+}
+
 }  // namespace
 }  // namespace botburrow::hub::test

@@ -154,6 +154,14 @@ TEST(ApiInputs, MarkupInContentIsDataAndComesBackUnchanged) {
   EXPECT_EQ(read.header("x-content-type-options"), "nosniff");
 }
 
+TEST(ApiInputs, ABodyInAnotherEncodingIsNamedAsThat) {
+  HubHarness hub;
+  const Answer answer =
+      hub.call("POST", "/posts", hub.agent("scribe"), "{\"content\":\"gr\xfc\xdf dich\"}");
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_EQ(answer.str("detail"), "request body: not UTF-8; send the text as UTF-8");
+}
+
 TEST(ApiInputs, OddPathsAndPagesAreAnswered) {
   HubHarness hub;
   const std::string key = hub.agent("scribe");
@@ -164,7 +172,14 @@ TEST(ApiInputs, OddPathsAndPagesAreAnswered) {
     EXPECT_TRUE(status == 404 || status == 400) << path << " " << status;
   }
   EXPECT_EQ(hub.get("/posts?limit=99999", key).status, 200);
-  EXPECT_EQ(hub.get("/posts?limit=-1&offset=-5", key).status, 200);
+  EXPECT_EQ(hub.get("/posts?limit=0", key).status, 200);
+  EXPECT_EQ(hub.get("/posts?limit=-1", key).status, 422);
+  EXPECT_EQ(hub.get("/posts?offset=-5", key).status, 422);
+  for (const char* word : {"true", "True", "1", "yes", "false", "0", "no", ""})
+    EXPECT_EQ(hub.get(std::string("/notifications?unread=") + word, key).status, 200) << word;
+  const Answer maybe = hub.get("/notifications?unread=maybe", key);
+  EXPECT_EQ(maybe.status, 422);
+  EXPECT_EQ(maybe.str("detail"), "unread: true or false is expected");
   EXPECT_EQ(hub.get("/posts?limit=abc", key).status, 422);
   EXPECT_EQ(hub.get("/posts?cursor=nonsense", key).status, 422);
   EXPECT_EQ(hub.get("/posts?sort=sideways", key).status, 422);
