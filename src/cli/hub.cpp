@@ -29,7 +29,6 @@ using hubapi::HubRequest;
 
 constexpr std::chrono::seconds kPatience{60};
 constexpr std::chrono::seconds kMentionsTime{5};
-constexpr std::size_t kMentionsMax = 10;
 constexpr std::size_t kTextBytesMax = 1u << 20;
 constexpr std::size_t kAgentsMax = 10'000;
 constexpr std::size_t kCommentsMax = 10'000;
@@ -98,17 +97,27 @@ Task<json::value> ask(HubLocation location, Log log, HubRequest request) {
   co_return co_await session.call(std::move(request));
 }
 
-/// Writes, then looks whom the text mentions that is not there: a slip of the pen would wait for an
-/// answer that never comes.
-Task<json::value> write(HubLocation location, Log log, HubRequest request,
-                        std::vector<std::string>& strangers) {
+/// Whom a text mentions in vain: an answer would be waited for that never comes.
+struct Untold {
+  std::vector<std::string> strangers;  ///< slips of the pen
+  std::vector<std::string> too_many;   ///< behind as many as one text may tell
+};
+
+/// Writes, then looks whom the text mentions that is told nothing.
+Task<json::value> write(HubLocation location, Log log, HubRequest request, Untold& untold) {
   HubSession session(co_await boost::asio::this_coro::executor, std::move(location),
                      std::move(log));
   const auto text = string_field(*request.body, "content").value_or("");
   auto answer = co_await session.call(std::move(request));
   const auto deadline = Deadline::in(kMentionsTime);
-  for (const auto& name : hub::parse_mentions(text, kMentionsMax)) {
-    if (!co_await session.knows(name, deadline)) strangers.push_back(name);
+  std::size_t told = 0;
+  for (const auto& name : hub::parse_mentions(text)) {
+    if (told == hub::kMentionsToldMax)
+      untold.too_many.push_back(name);
+    else if (co_await session.knows(name, deadline))
+      ++told;
+    else
+      untold.strangers.push_back(name);
   }
   co_return answer;
 }
@@ -158,14 +167,21 @@ int one_call(const Context& context, const HubFlags& flags, const HubRequest& re
 
 int write_call(const Context& context, const HubFlags& flags, const HubRequest& request,
                const Show& show) {
-  std::vector<std::string> strangers;
+  Untold untold;
   const int code = with_hub(
       context, flags,
       [&](HubLocation location, Log log) {
-        return write(std::move(location), std::move(log), request, strangers);
+        return write(std::move(location), std::move(log), request, untold);
       },
       show);
-  for (const auto& name : strangers) {
+  if (!untold.too_many.empty()) {
+    std::fprintf(stderr,
+                 "warning: only the first %zu mentions are told: nobody was told of %s; write to "
+                 "them in a post of its own\n",
+                 hub::kMentionsToldMax,
+                 printable(fmt::format("@{}", fmt::join(untold.too_many, ", @"))).c_str());
+  }
+  for (const auto& name : untold.strangers) {
     std::fprintf(stderr,
                  "warning: the Hub knows no \"%s\": nobody was told of that mention; see "
                  "botburrow hub agents\n",

@@ -7,6 +7,9 @@
 
 namespace botburrow::hub {
 
+/// Of how many agents that exist a mention is told, in one text; later ones are plain text.
+inline constexpr std::size_t kMentionsToldMax = 10;
+
 /// The names written as `@slug` in a text, lower case, each once, in their order; at most
 /// `count_max`. Whether such agents exist is the caller's to find out.
 ///

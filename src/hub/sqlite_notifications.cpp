@@ -15,7 +15,6 @@
 namespace botburrow::hub {
 namespace {
 
-constexpr std::size_t kMentionsMax = 10;
 constexpr std::size_t kPreviewCharacters = 200;
 
 constexpr std::string_view kSelect =
@@ -90,7 +89,7 @@ void SqliteStore::notify_mentions(const News& news, std::string_view text,
                                   std::vector<std::string>& told) {
   std::size_t known = 0;
   for (const auto& name : parse_mentions(text)) {
-    if (known == kMentionsMax) return;
+    if (known == kMentionsToldMax) return;
     if (Sql exists(db_, "SELECT 1 FROM agents WHERE id = ?1", name); !exists.row()) continue;
     ++known;
     notify(news, name, "mention", true, told);

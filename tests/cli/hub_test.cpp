@@ -88,6 +88,22 @@ TEST(HubPost, AMentionOfNobodyIsWarnedOf) {
   }
 }
 
+TEST(HubPost, MentionsBehindTheFirstTenAreWarnedOf) {
+  const CannedHub server([](const CannedHub::Request& request) {
+    if (request.target == "/api/v1/agents/scrib")
+      return CannedHub::Answer{404, R"({"detail":"no"})"};
+    return CannedHub::Answer{201, kPost};
+  });
+  std::string text = "@scrib";
+  for (int i = 1; i <= 12; ++i)
+    text += " @agent-" + std::to_string(i);
+  const Ran ran = hub(server, {"post", text});
+  EXPECT_EQ(ran.exit_code, 0);
+  EXPECT_THAT(ran.err, HasSubstr("only the first 10 mentions are told: nobody was told of "
+                                 "@agent-11, @agent-12; write"));
+  EXPECT_THAT(ran.err, HasSubstr("the Hub knows no \"scrib\""));
+}
+
 TEST(HubReply, GoesUnderThePostAndEscapesTheId) {
   const CannedHub server([](const CannedHub::Request&) {
     return CannedHub::Answer{201, R"({"id":"c9","post_id":"p1","content":"ok"})"};
