@@ -203,8 +203,9 @@ Task<int> run_on(net::RedisAddress address, const Context& context, const Log& l
 
 Task<int> run_on_private(const Context& context, const Log& log, const BenchFlags& flags) {
   TemporaryFolder folder;
-  RedisProcess redis(co_await boost::asio::this_coro::executor, folder.path(), system_random(),
-                     Log::none());
+  RedisProcess redis(
+      co_await boost::asio::this_coro::executor, folder.path(), system_random(), Log::none(),
+      {.path = context.environment.variable("PATH").value_or(""), .folder_stays = false});
   std::fprintf(stderr,
                "no --redis: a private one, as `botburrow up` runs it (appendfsync always)\n");
   co_await redis.start();

@@ -106,6 +106,7 @@ void add_demo(CLI::App& app, Context& context) {
     if (temporary) flags->data = temporary->path();
     const auto settings = service_settings(context, *flags, "demo");
     auto options = system_options(settings, *ports, flags->data);
+    options.data_stays = temporary == nullptr;
     // Ports that nobody asked for are any free ones, so that a demo runs beside everything else.
     if (!settings.is_set("API_PORT")) options.hub_port = 0;
     if (ports->coordinator < 0) options.coordinator_port = 0;

@@ -120,9 +120,24 @@ HubParts::HubParts(const Ground& g, const std::string& url, Secret key, Metrics&
       hub(http, {.url = url, .service_key = std::move(key), .agent_keys = agent_keys(g.settings)},
           g.random, g.log, metrics) {}
 
+namespace {
+
+// A coordinator alone does not know what its runners are given. A fault of the file ends a runner's
+// start a moment later, in its own words.
+definitions::ParseOptions parse_options_of_service(const Settings& settings) {
+  auto options = parse_options(settings);
+  options.mcp_servers_complete = false;
+  if ((services_of_program(settings.program()) & service::kRunner) != 0)
+    know_mcp_servers(options, settings.text("MCP_SERVERS_FILE"));
+  return options;
+}
+
+}  // namespace
+
 DefinitionParts::DefinitionParts(const Ground& g, const std::string& keep_folder, net::Redis& redis,
                                  Metrics& metrics)
-    : source(g.settings.text("AGENT_DEFINITIONS_PATH"), parse_options(g.settings), g.clock),
+    : source(g.settings.text("AGENT_DEFINITIONS_PATH"), parse_options_of_service(g.settings),
+             g.clock),
       pool(kPoolThreads),
       catalog(source, pool, {.keep_dir = keep_folder}, g.log, metrics),
       cache(redis, g.log) {}
@@ -266,6 +281,22 @@ definitions::ParseOptions parse_options(const Settings& settings) {
   for (const auto& name : settings.list("AGENT_KEY_ENV_ALLOW"))
     options.api_key_env_allow.insert(name);
   return options;
+}
+
+std::string know_mcp_servers(definitions::ParseOptions& options, const std::string& servers_file) {
+  options.mcp_servers_complete = false;
+  try {
+    const auto registry = tools::load_mcp_registry(servers_file);
+    for (const auto& [name, entry] : registry.entries()) {
+      options.mcp_servers_known.insert(name);
+      for (const auto& grant : {entry.read_grant, entry.write_grant})
+        if (!grant.empty()) options.grants_known.insert(grant);
+    }
+    options.mcp_servers_complete = true;
+    return "";
+  } catch (const Error& error) {
+    return error.message();
+  }
 }
 
 agent::ActivationSettings activation_settings(const Settings& settings, const std::string& path,

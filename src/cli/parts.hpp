@@ -134,5 +134,8 @@ sandbox::SandboxSettings sandbox_settings(const Settings& settings, const std::s
 
 /// Options for reading definitions by the settings.
 definitions::ParseOptions parse_options(const Settings& settings);
+/// Tells the parser of definitions what the operator's MCP_SERVERS_FILE names (blocking). Where it
+/// cannot be read the parser is told that it does not know, and the reason is returned.
+std::string know_mcp_servers(definitions::ParseOptions& options, const std::string& servers_file);
 
 }  // namespace botburrow::cli

@@ -8,6 +8,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <fmt/format.h>
 
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -26,6 +27,8 @@ namespace fs = std::filesystem;
 constexpr std::size_t kSocketPathMax = 107;  // sun_path, less its closing zero
 constexpr auto kStartTime = 60s;
 constexpr auto kStopTime = 10s;
+constexpr auto kHearingTime = 500ms;
+constexpr std::string_view kSystemPath = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin";
 constexpr int kExitsAtStart = 3;
 /// Less room than this is a full disk: the server's own files grow by steps of this size.
 constexpr std::uintmax_t kRoomMin = 1u << 20;
@@ -83,10 +86,37 @@ bool says_nothing(std::string_view text) {
                      [&](auto begin) { return text.starts_with(begin); });
 }
 
+std::string_view last_line(std::string_view text) {
+  const auto end = text.find_last_not_of(" \t\r\n");
+  if (end == std::string_view::npos) return {};
+  text = text.substr(0, end + 1);
+  return text.substr(text.rfind('\n') + 1);  // of no line break: from 0
+}
+
+std::string one_line(std::string_view text) {
+  constexpr std::size_t kLineMax = 300;
+  std::string out = valid_utf8(text.substr(0, kLineMax));
+  std::ranges::replace_if(
+      out, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
+  return out;
+}
+
 }  // namespace
 
-RedisEnd read_redis_end(std::string_view log_text, std::uintmax_t bytes_free) {
-  constexpr std::size_t kLineMax = 300;
+std::string find_redis_server(const std::string& path) {
+  for (const char* name : {"redis-server", "valkey-server"}) {
+    for (const auto& folders : {path, std::string(kSystemPath)})
+      if (auto found = net::find_program(name, folders)) return *std::move(found);
+  }
+  throw Error(errc::not_found,
+              fmt::format("neither redis-server nor valkey-server is in PATH ({}); install one: "
+                          "apt-get install redis-server, dnf install valkey, apk add valkey, or "
+                          "brew install redis",
+                          path.empty() ? std::string(kSystemPath) : path));
+}
+
+RedisEnd read_redis_end(std::string_view log_text, std::uintmax_t bytes_free,
+                        std::string_view stderr_text) {
   RedisEnd end;
   bool full = bytes_free < kRoomMin;
   for (std::string_view rest = log_text; !rest.empty();) {
@@ -97,8 +127,10 @@ RedisEnd read_redis_end(std::string_view log_text, std::uintmax_t bytes_free) {
     if (text.empty() && (line.starts_with("***") || line.starts_with("Can't"))) text = line;
     if (text.empty() || says_nothing(text)) continue;
     full = full || says_full_disk(text);
-    end.error = valid_utf8(text.substr(0, kLineMax));
+    end.error = one_line(text);
   }
+  full = full || says_full_disk(stderr_text);
+  if (end.error.empty()) end.error = one_line(last_line(stderr_text));
   end.cause = "unknown";
   if (full) {
     end.cause = "disk_full";
@@ -114,11 +146,12 @@ RedisEnd read_redis_end(std::string_view log_text, std::uintmax_t bytes_free) {
 }
 
 RedisProcess::RedisProcess(boost::asio::any_io_executor executor, std::string folder,
-                           Random& random, Log log)
+                           Random& random, Log log, Options options)
     : executor_(executor),
       folder_(std::move(folder)),
       random_(random),
       log_(std::move(log)),
+      options_(std::move(options)),
       tasks_(executor, [this](const std::string&, std::exception_ptr failure) {
         log_.error("redis_supervisor_failed", {{"error", describe(failure)}});
       }) {
@@ -133,7 +166,7 @@ void RedisProcess::spawn() {
   const auto written = fs::file_size(log_file(), no_log_yet);
   log_begin_ = no_log_yet ? 0 : written;
   process_ = net::Process::spawn(
-      executor_, {.argv = {"redis-server",
+      executor_, {.argv = {program_,
                            "--port",
                            "0",
                            "--unixsocket",
@@ -156,9 +189,33 @@ void RedisProcess::spawn() {
                            "notice",
                            "--logfile",
                            (data / "redis.log").string()},
-                  .environment = {"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8"},
+                  .environment = {fmt::format("PATH={}", kSystemPath), "LANG=C.UTF-8"},
                   .working_directory = data.string(),
                   .die_with_parent = true});
+  said_.clear();
+  heard_ = false;
+  tasks_.spawn("redis stderr", [this, process = process_] { return hear(process); });
+}
+
+// What it says before it has opened its log, or a wrapper in its place, is said here.
+Task<> RedisProcess::hear(std::shared_ptr<net::Process> process) {
+  constexpr std::size_t kKept = 4096;
+  for (;;) {
+    const auto bytes = co_await process->read_stderr(kKept);
+    if (process != process_) co_return;  // of one that was replaced
+    if (bytes.empty()) break;
+    said_ += bytes;
+    if (said_.size() > kKept) said_.erase(0, said_.size() - kKept);
+  }
+  heard_ = true;
+}
+
+// Behind the server's end: what it said last may still be on its way, and a child of its own may
+// hold the pipe for good.
+Task<> RedisProcess::hear_out() {
+  const auto patience = Deadline::in(kHearingTime);
+  while (!heard_ && !patience.passed())
+    co_await sleep_for(5ms);
 }
 
 Task<> RedisProcess::shut_down_left_over() {
@@ -202,7 +259,7 @@ RedisEnd RedisProcess::last_end() const {
     text.assign(std::istreambuf_iterator<char>(file), {});
   }
   const auto space = fs::space(folder_, error);
-  return read_redis_end(text, error ? std::uintmax_t{1} << 40 : space.available);
+  return read_redis_end(text, error ? std::uintmax_t{1} << 40 : space.available, said_);
 }
 
 Task<> RedisProcess::wait_until_ready() {
@@ -222,10 +279,22 @@ Task<> RedisProcess::wait_until_ready() {
   }
   co_await probe.stop();
   if (trouble.empty()) co_return;
+  throw Error(errc::io, why_not_up(trouble));
+}
+
+std::string RedisProcess::why_not_up(const std::string& trouble) const {
   const auto end = last_end();
-  throw Error(errc::io, fmt::format("the private Redis did not come up: {}{}; its log is {}",
-                                    end.error.empty() ? trouble : end.error,
-                                    end.fix.empty() ? "" : "; " + end.fix, log_file()));
+  std::string why = end.error;
+  if (why.empty() && exits_ > 0)
+    why = last_status_.signal != 0 ? fmt::format("it was ended by signal {}", last_status_.signal)
+                                   : fmt::format("it ended with exit code {}", last_status_.code);
+  // How to reach a Redis elsewhere plays no part in it.
+  if (why.empty()) why = trouble.substr(0, trouble.find("; "));
+  std::error_code no_log;
+  const bool has_log = options_.folder_stays && fs::exists(log_file(), no_log);
+  return fmt::format("the private Redis ({}) did not come up: {}{}{}", program_, why,
+                     end.fix.empty() ? "" : "; " + end.fix,
+                     has_log ? "; its log is " + log_file() : "");
 }
 
 Task<> RedisProcess::start() {
@@ -234,6 +303,7 @@ Task<> RedisProcess::start() {
   const auto socket_folder = fs::path(socket_).parent_path();
   make_private_folder(socket_folder);
   require_own_folder(socket_folder);
+  program_ = find_redis_server(options_.path);
   co_await shut_down_left_over();
   spawn();
   tasks_.spawn("redis", [this] { return supervise(); });
@@ -256,6 +326,10 @@ Task<> RedisProcess::supervise() {
     const auto begun = BootClock::now();
     const auto status = co_await process_->wait();
     if (stopping_) co_return;
+    co_await hear_out();
+    if (stopping_) co_return;
+    process_->signal_group(SIGKILL);  // what it left behind must not hold socket or pipes
+    last_status_ = status;
     if (BootClock::now() - begun > 30s) pause = 100ms;
     ++exits_;
     const auto end = last_end();

@@ -24,11 +24,12 @@ namespace {
 struct Target {
   std::string folder;  ///< of an `up` that does not run; empty: services apart
   std::string redis_url, hub_database;
+  std::string program_path;  ///< PATH, where a redis-server is looked for
 };
 
 Target target_of(const Context& context, const LocateFlags& locate, const BackupFlags& flags,
                  const BackupHeader& header) {
-  Target target;
+  Target target{.program_path = context.environment.variable("PATH").value_or("")};
   const auto settings = load_settings(context.environment, "client", *locate.settings);
   if (!locate.data.empty() &&
       (!flags.hub_database.empty() || settings.source("REDIS_URL").starts_with("--")))
@@ -132,10 +133,10 @@ Task<Restored> put_all_at(std::string url, HubRestore* hub, const BackupFlags& f
   co_return co_await with_redis(url, work);
 }
 
-Task<Restored> put_all_into_folder(const std::string& folder, HubRestore* hub,
-                                   const BackupFlags& flags, const BackupHeader& header) {
-  RedisProcess server(co_await boost::asio::this_coro::executor, folder, system_random(),
-                      Log::none());
+Task<Restored> put_all_into_folder(const Target& target, HubRestore* hub, const BackupFlags& flags,
+                                   const BackupHeader& header) {
+  RedisProcess server(co_await boost::asio::this_coro::executor, target.folder, system_random(),
+                      Log::none(), {.path = target.program_path});
   co_await server.start();
   co_return co_await with_cleanup(put_all_at(server.url(), hub, flags, header, true),
                                   [&server] { return server.stop(); });
@@ -159,7 +160,7 @@ Task<Restored> restore_into(const Target& target, HubRestore* hub, const BackupF
   if (header.redis && wants(flags, "redis")) {
     if (target.folder.empty())
       co_return co_await put_all_at(target.redis_url, hub, flags, header, false);
-    co_return co_await put_all_into_folder(target.folder, hub, flags, header);
+    co_return co_await put_all_into_folder(target, hub, flags, header);
   }
   if (hub != nullptr) {
     std::optional<std::int64_t> reached;

@@ -45,7 +45,9 @@ struct System::Impl {
         options(std::move(o)),
         lock(options.data_folder),
         running(keys_of(options.data_folder)),
-        redis(g.executor, options.data_folder, g.random, g.log.with({{"service", "redis"}})),
+        redis(g.executor, options.data_folder, g.random, g.log.with({{"service", "redis"}}),
+              {.path = g.environment.variable("PATH").value_or(""),
+               .folder_stays = options.data_stays}),
         tasks(g.executor, [this](const std::string& name, std::exception_ptr failure) {
           log.error("task_failed", {{"task", name}, {"error", describe(failure)}});
         }) {
@@ -174,6 +176,7 @@ struct System::Impl {
     auto& catalog = runner->definitions().catalog;
     const auto names = co_await catalog.list();
     listed.clear();
+    ignored = catalog.ignored();
     for (const auto& name : names) {
       ListedAgent agent{.name = name};
       try {
@@ -243,6 +246,7 @@ struct System::Impl {
   std::unique_ptr<net::Redis> operator_redis;
   std::unique_ptr<queue::OperatorView> view;
   std::vector<ListedAgent> listed;
+  std::vector<definitions::Problem> ignored;
   std::set<std::string> registered;
   LogThrottle trouble{60s};
   TaskGroup tasks;
@@ -285,6 +289,9 @@ bool System::stuck() const {
 }
 const std::vector<ListedAgent>& System::agents() const {
   return impl_->listed;
+}
+const std::vector<definitions::Problem>& System::ignored() const {
+  return impl_->ignored;
 }
 const sandbox::TierReport* System::sandbox() const {
   return impl_->runner ? impl_->runner->sandbox() : nullptr;

@@ -17,6 +17,7 @@ struct SystemOptions {
   int hub_port = 8000;
   int coordinator_port = 9090;
   int runner_port = 9091;
+  bool data_stays = true;  ///< false: the folder is removed at the end
 };
 
 /// An agent as `up` lists it.
@@ -48,6 +49,8 @@ class System {
   /// URLs and keys, as they go into run.json and keys.json.
   const RunningSystem& running() const;
   const std::vector<ListedAgent>& agents() const;
+  /// Folders that look like an agent's and are not taken for one.
+  const std::vector<definitions::Problem>& ignored() const;
   /// What keeps programs of agents in here; null until the runner has found out.
   const sandbox::TierReport* sandbox() const;
   // The Hub, each with its own key.

@@ -78,6 +78,8 @@ void print_ready(const Output& out, const System& system, const Settings& settin
   std::vector<std::vector<std::string>> rows;
   for (const auto& agent : system.agents())
     rows.push_back({"@" + agent.name, agent.type, agent.problem.empty() ? "ready" : agent.problem});
+  for (const auto& folder : system.ignored())
+    rows.push_back({folder.agent, "-", folder.message + "; " + folder.fix});
   if (rows.empty())
     out.line(
         "  no agents yet: put some into the definitions folder (botburrow validate checks them)");

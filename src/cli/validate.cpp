@@ -8,6 +8,8 @@
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
+#include <filesystem>
+#include <system_error>
 
 namespace botburrow::cli {
 namespace {
@@ -34,13 +36,20 @@ std::optional<definitions::KeyFault> key_fault(const definitions::Brain& brain,
 }
 
 int run_validate(const Context& context, ValidateFlags flags) {
-  // Lists of the operator change what is right; no other setting matters here.
+  // What the operator allows and offers changes what is right; no other setting matters here.
   const Settings settings = Settings::read(sources_of(context.environment, {}, ""), "");
   for (std::string& name : settings.list("AGENT_KEY_ENV_ALLOW"))
     flags.options.parse.api_key_env_allow.insert(std::move(name));
   flags.options.parse.key_fault = [providers = provider_settings(context.environment, settings)](
                                       const auto& brain) { return key_fault(brain, providers); };
   flags.options.parse.strict = settings.boolean("STRICT_AGENT_CONFIG");
+  const auto servers_file = settings.text("MCP_SERVERS_FILE");
+  const auto trouble = know_mcp_servers(flags.options.parse, servers_file);
+  if (!trouble.empty()) std::fprintf(stderr, "warning: %s\n", trouble.c_str());
+  // The runners' file may be elsewhere, where nobody says so.
+  std::error_code ignored;
+  if (!std::filesystem::exists(servers_file, ignored))
+    flags.options.parse.mcp_servers_complete = false;
   const auto report = definitions::validate(flags.paths, flags.options);
   const auto floor =
       definitions::find_severity_floor(flags.severity).value_or(definitions::Severity::info);

@@ -75,7 +75,8 @@ class RedisProcessTest : public testing::Test {
     std::vector<std::string> all;
   };
   RedisProcess process(const std::string& folder) {
-    return RedisProcess(ioc.get_executor(), folder, random, Log(lines, {}));
+    return RedisProcess(ioc.get_executor(), folder, random, Log(lines, {}),
+                        {.path = path, .folder_stays = stays});
   }
   net::RedisReply ask(RedisProcess& from, net::Redis::Args args) {
     net::Redis redis(ioc.get_executor(), net::parse_redis_url(from.url()), {}, Log::none(), random);
@@ -92,6 +93,24 @@ class RedisProcessTest : public testing::Test {
     return reply;
   }
 
+  /// A program in a folder of its own, which becomes PATH.
+  void put_server(const std::string& name, const std::string& script) {
+    folder.write("bin/" + name, "#!/bin/sh\n" + script);
+    std::filesystem::permissions(folder.file("bin/" + name), std::filesystem::perms::owner_all);
+    path = folder.file("bin");
+  }
+  std::string start_failure(RedisProcess redis) {
+    try {
+      test::run_task(ioc, redis.start(), 60s);
+    } catch (const Error& error) {
+      return error.message();
+    }
+    test::run_task(ioc, redis.stop());
+    return "it came up";
+  }
+
+  std::string path;
+  bool stays = true;
   boost::asio::io_context ioc{1};
   SeededRandom random{1};
   std::shared_ptr<Lines> lines = std::make_shared<Lines>();
@@ -136,6 +155,36 @@ TEST_F(RedisProcessTest, DamagedDataEndsTheStartWithACure) {
     EXPECT_EQ(error.message().find('\n'), std::string::npos);
   }
   EXPECT_THAT(lines->of("redis_exited"), HasSubstr(R"("cause":"damaged_data")"));
+}
+
+TEST_F(RedisProcessTest, AServerIsLookedForInPathAndValkeyWillDo) {
+  EXPECT_THAT(find_redis_server(""), HasSubstr("redis-server"));  // of this machine
+  put_server("redis-server", "exit 1\n");
+  EXPECT_EQ(find_redis_server(path), folder.file("bin/redis-server"));
+  std::filesystem::remove(folder.file("bin/redis-server"));
+  put_server("valkey-server", "exec redis-server \"$@\"\n");
+  EXPECT_NE(find_redis_server(path), folder.file("bin/valkey-server"))
+      << "the real one comes first";
+}
+
+TEST_F(RedisProcessTest, WhatItSaysInsteadOfComingUpIsShown) {
+  put_server("redis-server", "echo 'first words' >&2; echo 'libssl.so.3: not found' >&2; exit 3\n");
+  auto said = start_failure(process(folder.file("data")));
+  EXPECT_THAT(said, HasSubstr("did not come up: libssl.so.3: not found"));
+  EXPECT_THAT(said, testing::Not(HasSubstr("REDIS_URL")));
+  EXPECT_THAT(said, testing::Not(HasSubstr("redis.log"))) << "there is none";
+  EXPECT_THAT(lines->of("redis_exited"), HasSubstr(R"("error":"libssl.so.3: not found")"));
+
+  put_server("redis-server", "exit 3\n");
+  EXPECT_THAT(start_failure(process(folder.file("data"))),
+              HasSubstr("did not come up: it ended with exit code 3"));
+
+  put_server("redis-server", "echo 'x # Fatal error' > redis.log; exit 1\n");
+  said = start_failure(process(folder.file("data")));
+  EXPECT_THAT(said, HasSubstr("did not come up: Fatal error; its log is "));
+  stays = false;
+  said = start_failure(process(folder.file("data")));
+  EXPECT_THAT(said, testing::Not(HasSubstr("redis.log")));
 }
 
 /// A volume of 16 MiB; only root may make one.

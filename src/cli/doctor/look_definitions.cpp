@@ -131,13 +131,15 @@ Read read_all(const Wanted& wanted) {
   facts.path = wanted.path;
   std::error_code error;
   facts.exists = fs::exists(wanted.path, error);
-  const definitions::FolderSource source(wanted.path, wanted.parse);
+  auto parse = wanted.parse;
+  know_mcp_servers(parse, wanted.servers_file);
+  const definitions::FolderSource source(wanted.path, parse);
   facts.usable = source.usable();
   if (!facts.usable) {
     facts.nested = nested_in(wanted.path);
     return read;
   }
-  const auto report = definitions::validate({wanted.path}, {.parse = wanted.parse});
+  const auto report = definitions::validate({wanted.path}, {.parse = parse});
   for (const auto& problem : report.problems)
     if (problem.severity == definitions::Severity::error) facts.errors.push_back(problem);
   try {
