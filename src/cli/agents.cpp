@@ -53,11 +53,19 @@ Task<int> list(OperatorTools& tools) {
   co_return exit_code::kDone;
 }
 
-Task<int> pause(OperatorTools& tools, const std::string& agent, bool all, bool on) {
+struct PauseFlags {
+  std::string agent;
+  bool all = false;
+  bool unchecked = false;
+};
+
+Task<int> pause(OperatorTools& tools, const PauseFlags& flags, bool on) {
+  const auto& [agent, all, unchecked] = flags;
   if (agent.empty() != all)
     throw Error(errc::usage,
                 fmt::format("agents {}: name one AGENT, or give --all", on ? "pause" : "resume"));
   const AgentId whom = all ? AgentId("*") : agent_argument(agent);
+  if (!all && !unchecked) co_await require_known_agent(tools, whom);
   const bool changed = on ? co_await tools.view.pause(whom) : co_await tools.view.resume(whom);
   if (tools.json)
     tools.out.json({{"agent_id", whom.str()}, {"paused", on}, {"changed", changed}});
@@ -71,13 +79,12 @@ void add_pausing(CLI::App& agents, Context& context, bool on) {
   auto* command =
       on ? agents.add_subcommand("pause", "Begin nothing new for an agent; what runs, ends")
          : agents.add_subcommand("resume", "Let a paused agent run again");
-  auto agent = std::make_shared<std::string>();
-  auto all = std::make_shared<bool>(false);
-  command->add_option("agent", *agent, "The agent's id")->type_name("AGENT");
-  command->add_flag("--all", *all, "The whole fleet; single pauses stay as they are");
-  add_operator_command(*command, context, [agent, all, on](OperatorTools& tools) {
-    return pause(tools, *agent, *all, on);
-  });
+  auto flags = std::make_shared<PauseFlags>();
+  command->add_option("agent", flags->agent, "The agent's id")->type_name("AGENT");
+  command->add_flag("--all", flags->all, "The whole fleet; single pauses stay as they are");
+  add_unchecked(*command, flags->unchecked);
+  add_operator_command(*command, context,
+                       [flags, on](OperatorTools& tools) { return pause(tools, *flags, on); });
 }
 
 }  // namespace

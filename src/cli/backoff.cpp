@@ -56,9 +56,17 @@ Task<int> list(OperatorTools& tools) {
   co_return exit_code::kDone;
 }
 
-Task<int> clear(OperatorTools& tools, const std::string& agent, bool all) {
+struct ClearFlags {
+  std::string agent;
+  bool all = false;
+  bool unchecked = false;
+};
+
+Task<int> clear(OperatorTools& tools, const ClearFlags& flags) {
+  const auto& [agent, all, unchecked] = flags;
   if (agent.empty() != all)
     throw Error(errc::usage, "backoff clear: name one AGENT, or give --all");
+  if (!all && !unchecked) co_await require_known_agent(tools, agent_argument(agent));
   const auto cleared = all ? co_await tools.view.clear_all_backoffs()
                            : co_await tools.view.clear_backoff(agent_argument(agent));
   if (tools.json)
@@ -78,12 +86,12 @@ void add_backoff(CLI::App& app, Context& context) {
   command->require_subcommand(0, 1);
   auto* clearing =
       command->add_subcommand("clear", "Let an agent run again, its failures forgotten");
-  auto agent = std::make_shared<std::string>();
-  auto all = std::make_shared<bool>(false);
-  clearing->add_option("agent", *agent, "The agent's id")->type_name("AGENT");
-  clearing->add_flag("--all", *all, "Every agent");
+  auto flags = std::make_shared<ClearFlags>();
+  clearing->add_option("agent", flags->agent, "The agent's id")->type_name("AGENT");
+  clearing->add_flag("--all", flags->all, "Every agent");
+  add_unchecked(*clearing, flags->unchecked);
   add_operator_command(*clearing, context,
-                       [agent, all](OperatorTools& tools) { return clear(tools, *agent, *all); });
+                       [flags](OperatorTools& tools) { return clear(tools, *flags); });
   add_operator_command(*command, context, [](OperatorTools& tools) { return list(tools); });
 }
 

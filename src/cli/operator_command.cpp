@@ -2,14 +2,20 @@
 
 #include "base/cleanup.hpp"
 #include "base/error.hpp"
+#include "base/json.hpp"
 #include "cli/locate.hpp"
 #include "cli/parts.hpp"
 #include "cli/service.hpp"
+#include "definitions/nearest.hpp"
+#include "net/http_client.hpp"
 
 #include <CLI/CLI.hpp>
+#include <boost/json.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <optional>
 
 namespace botburrow::cli {
 namespace {
@@ -66,6 +72,62 @@ AgentId agent_argument(const std::string& text) {
                             printable(text)));
   }
   return AgentId(text);
+}
+
+namespace {
+
+Task<std::optional<net::HttpResponse>> ask_hub(const RunningSystem& system, net::HttpClient& http,
+                                               std::string path) {
+  net::HttpRequest request{.url = system.hub_url + std::move(path), .total_timeout = 3000ms};
+  if (!system.service_key.empty())
+    request.headers.emplace_back("Authorization", "Bearer " + system.service_key.reveal());
+  try {
+    co_return co_await http.send(std::move(request));
+  } catch (const Error&) {
+    co_return std::nullopt;
+  }
+}
+
+std::vector<std::string> names_in(const std::string& body) {
+  std::vector<std::string> names;
+  const auto document = try_parse_json(body);
+  if (!document) return names;
+  for (const auto& agent : array_field(*document, "agents"))
+    if (auto name = string_field(agent, "name")) names.push_back(*std::move(name));
+  return names;
+}
+
+// Paused, held off or at work: an agent whose Hub entry is gone has to be looked after all the
+// same.
+bool is_known(const queue::AgentFacts& facts) {
+  return facts.paused || facts.waiting || facts.active || facts.backoff_seconds > 0 ||
+         facts.failures > 0 || facts.follow_up;
+}
+
+}  // namespace
+
+Task<> require_known_agent(OperatorTools& tools, AgentId agent) {
+  if (tools.system.hub_url.empty() || is_known(co_await tools.view.why(agent))) co_return;
+  net::HttpClient http(co_await boost::asio::this_coro::executor, {});
+  const auto answer =
+      co_await ask_hub(tools.system, http, "/api/v1/agents/" + net::url_encode(agent.str()));
+  const auto shown = printable(agent.str());
+  if (!answer) {
+    std::fprintf(stderr, "warning: the Hub does not answer, so nobody knows whether %s exists\n",
+                 shown.c_str());
+    co_return;
+  }
+  if (answer->status != 404) co_return;
+  const auto all = co_await ask_hub(tools.system, http, "/api/v1/agents?limit=500");
+  const auto names = all ? names_in(all->body) : std::vector<std::string>();
+  throw Error(errc::not_found,
+              fmt::format("the Hub knows no agent \"{}\"{}; see `botburrow hub agents`, or insist "
+                          "with --unchecked",
+                          shown, definitions::did_you_mean(agent.str(), names)));
+}
+
+void add_unchecked(CLI::App& command, bool& flag) {
+  command.add_flag("--unchecked", flag, "Do not ask the Hub whether the agent exists");
 }
 
 std::string span_text(double seconds) {

@@ -33,6 +33,12 @@ void add_operator_command(CLI::App& command, Context& context, OperatorWork work
 /// An AGENT argument. Throws Error{usage} for what can be no agent's id.
 AgentId agent_argument(const std::string& text);
 
+/// Ends with Error{not_found} and the nearest name where the Hub knows no such agent, nor Redis: a
+/// mistyped name would be taken, and do nothing. Where the Hub does not answer, a warning says so.
+/// `--unchecked` is what commands offer to insist.
+Task<> require_known_agent(OperatorTools& tools, AgentId agent);
+void add_unchecked(CLI::App& command, bool& flag);
+
 /// "42 s", "16 min", "3 h", "2 d": a span for people. Negative spans are 0 s.
 std::string span_text(double seconds);
 /// The time that has passed since an RFC 3339 timestamp, as span_text(); the text itself where it

@@ -2,19 +2,14 @@
 #include "base/json.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/operator_command.hpp"
-#include "net/http_client.hpp"
 #include "queue/redis_work_queue.hpp"
 
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
-#include <cstdio>
-
 namespace botburrow::cli {
 namespace {
-
-using namespace std::chrono_literals;
 
 json::value to_document(const queue::Waiting& entry, double now) {
   json::object out{
@@ -71,29 +66,6 @@ Task<int> list(OperatorTools& tools, std::size_t limit) {
   co_return exit_code::kDone;
 }
 
-// A mistyped name would only fail later, on a runner, and count against nobody's agent.
-Task<> require_known(OperatorTools& tools, AgentId agent) {
-  if (tools.system.hub_url.empty()) co_return;
-  net::HttpClient http(co_await boost::asio::this_coro::executor, {});
-  net::HttpRequest request{
-      .url = tools.system.hub_url + "/api/v1/agents/" + net::url_encode(agent.str()),
-      .total_timeout = 3000ms};
-  if (!tools.system.service_key.empty())
-    request.headers.emplace_back("Authorization", "Bearer " + tools.system.service_key.reveal());
-  bool unknown = false;
-  try {
-    unknown = (co_await http.send(std::move(request))).status == 404;
-  } catch (const Error&) {
-    std::fprintf(stderr, "warning: the Hub does not answer, so nobody knows whether %s exists\n",
-                 printable(agent.str()).c_str());
-  }
-  if (unknown) {
-    throw Error(errc::not_found, fmt::format("the Hub knows no agent \"{}\"; see `botburrow hub "
-                                             "agents`, or queue it all the same with --unchecked",
-                                             printable(agent.str())));
-  }
-}
-
 struct AddFlags {
   std::string agent;
   std::string priority = "high";
@@ -128,7 +100,7 @@ std::string to_sentence(const std::string& agent, queue::EnqueueResult result) {
 
 Task<int> add(OperatorTools& tools, const AddFlags& flags) {
   const AgentId agent = agent_argument(flags.agent);
-  if (!flags.unchecked) co_await require_known(tools, agent);
+  if (!flags.unchecked) co_await require_known_agent(tools, agent);
   // It only enqueues: nothing waits on the second connection.
   queue::RedisWorkQueue work(tools.redis, tools.redis, system_clock(), Log::none(), nullptr, {});
   std::vector<queue::WorkItem> items{{.agent_id = agent,
@@ -171,7 +143,7 @@ void add_add(CLI::App& queue, Context& context) {
       ->type_name("TASK")
       ->check(CLI::IsMember({"inbox", "discovery"}));
   command->add_flag("--force", flags->force, "Also while it is paused or held off");
-  command->add_flag("--unchecked", flags->unchecked, "Do not ask the Hub whether it exists");
+  add_unchecked(*command, flags->unchecked);
   command->footer(
       "Exit code 1 when nothing waits afterwards.\n"
       "Example:\n  botburrow queue add scribe --task discovery --priority low");

@@ -51,7 +51,27 @@ Task<queue::OutsideFacts> ask_others(OperatorTools& tools, queue::AgentFacts fac
   co_return outside;
 }
 
-Task<int> why(OperatorTools& tools, const std::string& agent) {
+// An agent whose files were never good is not told to the Hub: then they are the reason.
+void blame_definition(const OperatorTools& tools, const std::string& name) {
+  if (tools.system.definitions.empty() || !definitions::is_safe_name(name)) return;
+  std::vector<definitions::Problem> problems;
+  try {
+    problems = definitions::FolderSource(tools.system.definitions).load(name).problems;
+  } catch (const Error&) {
+    return;  // not there either
+  }
+  if (definitions::has_errors(problems)) throw definitions::invalid_definition(problems);
+}
+
+Task<int> why(OperatorTools& tools, const std::string& agent, bool unchecked) {
+  std::optional<Error> unknown;
+  try {
+    if (!unchecked) co_await require_known_agent(tools, agent_argument(agent));
+  } catch (const Error& error) {
+    unknown = error;
+  }
+  if (unknown && unknown->code() == errc::not_found) blame_definition(tools, agent);
+  if (unknown) throw *unknown;
   const auto facts = co_await tools.view.why(agent_argument(agent));
   const auto outside = co_await ask_others(tools, facts);
   const auto refusal = co_await redis_refusal(tools.redis);
@@ -73,8 +93,11 @@ void add_why(CLI::App& app, Context& context) {
       "why", "In one sentence, what an agent waits for, by Redis, the Hub and its definition");
   auto agent = std::make_shared<std::string>();
   command->add_option("agent", *agent, "The agent's id")->required()->type_name("AGENT");
-  add_operator_command(*command, context,
-                       [agent](OperatorTools& tools) { return why(tools, *agent); });
+  auto unchecked = std::make_shared<bool>(false);
+  add_unchecked(*command, *unchecked);
+  add_operator_command(*command, context, [agent, unchecked](OperatorTools& tools) {
+    return why(tools, *agent, *unchecked);
+  });
 }
 
 }  // namespace botburrow::cli

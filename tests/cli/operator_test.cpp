@@ -149,7 +149,11 @@ TEST_F(OperatorCommands, WhyAsksTheHubToo) {
   const auto why_there = [&](const std::string& agent) {
     return run({"why", agent, "--hub-url", hub.url()}).out;
   };
-  EXPECT_THAT(why_there("nobody"), HasSubstr("the Hub knows no such agent"));
+  const Ran nobody = run({"why", "nobody", "--hub-url", hub.url()});
+  EXPECT_EQ(nobody.exit_code, 1);
+  EXPECT_THAT(nobody.err, HasSubstr("the Hub knows no agent \"nobody\""));
+  EXPECT_THAT(run({"why", "nobody", "--unchecked", "--hub-url", hub.url()}).out,
+              HasSubstr("the Hub knows no such agent"));
   EXPECT_THAT(why_there("ada"), HasSubstr("is not stale yet: it may look around in 15 min"));
   EXPECT_THAT(why_there("bob"), HasSubstr("has 1 unread notification, but no coordinator leads"));
   redis_.ask({"SET", "coordinator:leader", "c-1"});
@@ -158,6 +162,37 @@ TEST_F(OperatorCommands, WhyAsksTheHubToo) {
   const auto document = ask({"why", "bob", "--hub-url", hub.url()});
   EXPECT_EQ(string_field(document, "waits_for"), "unread");
   EXPECT_EQ(int_field(*find_field(document, "hub"), "unread"), 1);
+}
+
+TEST_F(OperatorCommands, AMisspeltAgentIsRefusedWithTheNearestNameUnlessInsistedOn) {
+  const CannedHub hub([](const CannedHub::Request& request) {
+    if (request.target.find("/agents?") != std::string::npos)
+      return CannedHub::Answer{200, R"({"agents":[{"name":"poet"},{"name":"scribe"}]})"};
+    return CannedHub::Answer{404, R"({"detail":"no such agent"})"};
+  });
+  const auto there = [&](std::vector<std::string> words) {
+    words.insert(words.end(), {"--hub-url", hub.url()});
+    return run(std::move(words));
+  };
+  for (const std::vector<std::string>& command : {std::vector<std::string>{"agents", "pause"},
+                                                  {"agents", "resume"},
+                                                  {"backoff", "clear"},
+                                                  {"why"},
+                                                  {"queue", "add"}}) {
+    auto words = command;
+    words.emplace_back("scrib");
+    const Ran refused = there(words);
+    EXPECT_EQ(refused.exit_code, 1) << command.back();
+    EXPECT_THAT(refused.err, HasSubstr("the Hub knows no agent \"scrib\" (did you mean "
+                                       "\"scribe\"?)"));
+    EXPECT_THAT(refused.err, HasSubstr("--unchecked"));
+  }
+  EXPECT_EQ(redis_.ask({"SCARD", "work:paused"}).integer(), 0);
+  EXPECT_EQ(there({"agents", "pause", "scrib", "--unchecked"}).exit_code, 0);
+  EXPECT_EQ(redis_.ask({"SCARD", "work:paused"}).integer(), 1);
+  // What Redis knows is somebody, be it by an earlier mistake: it can be undone.
+  EXPECT_EQ(there({"agents", "resume", "scrib"}).exit_code, 0);
+  EXPECT_EQ(redis_.ask({"SCARD", "work:paused"}).integer(), 0);
 }
 
 TEST_F(OperatorCommands, WhyGoesOnWithoutTheHub) {
@@ -181,6 +216,20 @@ TEST_F(OperatorCommands, WhyNamesAMissingExecutorAndRunner) {
                    .environment = {{"HOME", folder_.path()},
                                    {"AGENT_DEFINITIONS_PATH", folder_.path() + "/defs"}}});
   EXPECT_THAT(ran.out, HasSubstr("its executor 'claude-code' is not available"));
+}
+
+TEST_F(OperatorCommands, WhyNamesTheFaultOfADefinitionThatWasNeverGood) {
+  const CannedHub hub(small_hub);
+  folder_.write("config.yaml", "name: nobody\ntype: native\nbrain: {model: m}\ncache_ttl: soon\n");
+  std::filesystem::create_directories(folder_.path() + "/defs/agents/nobody");
+  std::filesystem::rename(folder_.path() + "/config.yaml",
+                          folder_.path() + "/defs/agents/nobody/config.yaml");
+  const Ran ran = run_program(
+      {.arguments = {"why", "nobody", "--redis-url", redis_.url(), "--hub-url", hub.url()},
+       .environment = {{"HOME", folder_.path()},
+                       {"AGENT_DEFINITIONS_PATH", folder_.path() + "/defs"}}});
+  EXPECT_EQ(ran.exit_code, 65);
+  EXPECT_THAT(ran.err, HasSubstr("nobody/config.yaml:4:12 cache_ttl"));
 }
 
 TEST_F(OperatorCommands, WithoutRunnersThatIsSaid) {
