@@ -42,6 +42,16 @@ Task<Started> greet(std::unique_ptr<Client> client, Client::Greeting greeting, D
   co_return started;
 }
 
+[[noreturn]] void throw_with(const std::string& suspicion, const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const Error& error) {
+    if (suspicion.empty()) throw;
+    Error longer(error.code(), fmt::format("{}; {}", error.message(), suspicion), error.retry());
+    throw Error(longer.with_status(error.status()).with_detail(error.detail()));
+  }
+}
+
 bool ended_itself(const std::exception_ptr& failure) {
   try {
     std::rethrow_exception(failure);
@@ -78,7 +88,7 @@ Task<std::unique_ptr<Client>> connect_stdio(Launcher& launcher, LaunchSpec spec,
     auto started = co_await greet(std::move(client), greeting, deadline);
     if (!started.failure) co_return std::move(started.client);
     const bool once_more = greeting == Client::Greeting::any && ended_itself(started.failure);
-    if (!once_more) std::rethrow_exception(started.failure);
+    if (!once_more) throw_with(launcher.suspicion(spec), started.failure);
     log.debug("mcp_server_restarted", {{"msg", "it ended when asked for the modern era"}});
   }
   throw Error(errc::internal, "a server was greeted twice without an end");

@@ -28,6 +28,9 @@ class Launcher {
   /// A process in a group of its own with pipes on stdin, stdout and stderr. Throws
   /// Error{not_found} where the program is not there, Error{io} for other failures; both name it.
   virtual Task<std::unique_ptr<net::Process>> launch(LaunchSpec spec) = 0;
+  /// What may be the matter with a server that did not get through its start, for messages; empty
+  /// where nothing is known. May touch the disk.
+  virtual std::string suspicion(const LaunchSpec&) const { return ""; }
   /// The file that launch() would run for this first word of an argv; nothing where there is none.
   /// Its path may stand in the place of that word. Touches the disk.
   virtual std::optional<std::string> find(const std::string& program) const = 0;

@@ -55,6 +55,15 @@ std::optional<LocatedProgram> locate_program(const std::string& name, const std:
   return located;
 }
 
+bool shows(const LocatedProgram& program, const std::string& path) {
+  std::error_code error;
+  const auto real = fs::canonical(path, error);
+  const auto file = error ? path : real.string();
+  return is_of_system(file) || std::ranges::any_of(program.read_only, [&](const auto& folder) {
+           return is_below(file, folder);
+         });
+}
+
 std::vector<std::string> program_environment(const std::string& home,
                                              const std::map<std::string, std::string>& own) {
   std::map<std::string, std::string> all{{"PATH", "/usr/local/bin:/usr/bin:/bin"},

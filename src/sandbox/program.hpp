@@ -20,6 +20,10 @@ struct LocatedProgram {
 std::optional<LocatedProgram> locate_program(const std::string& name, const std::string& path,
                                              const std::vector<std::string>& folders);
 
+/// Whether a sandbox made for the program shows the file of that path as well: it is part of the
+/// system, or lies in what is shown for the program.
+bool shows(const LocatedProgram& program, const std::string& path);
+
 /// All that a program in a sandbox finds in its environment, as NAME=VALUE: where programs and its
 /// home are, the proxy, and what is its `own`, which goes first. Nothing of the runner's.
 std::vector<std::string> program_environment(const std::string& home,

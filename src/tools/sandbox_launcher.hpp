@@ -18,6 +18,9 @@ class SandboxLauncher final : public mcp::Launcher {
 
   /// Throws Error{io} too, where this runner has no sandbox for programs.
   Task<std::unique_ptr<net::Process>> launch(mcp::LaunchSpec spec) override;
+  /// The first file its arguments name that is here and not in the sandbox: a script that an
+  /// interpreter is to run, as most instructions of servers have it.
+  std::string suspicion(const mcp::LaunchSpec& spec) const override;
   std::optional<std::string> find(const std::string& program) const override;
 
  private:

@@ -134,6 +134,25 @@ TEST_F(SandboxLauncherTest, NothingIsLeftOfServers) {
   EXPECT_EQ(left, 0U);
 }
 
+TEST_F(SandboxLauncherTest, AScriptThatTheSandboxDoesNotShowIsNamedWithTheCure) {
+  const auto script =
+      (world.root.path().parent_path() / ("bb-script-" + std::to_string(::getpid()) + ".sh"))
+          .string();
+  sandbox::put(script, "exec " BOTBURROW_FAKE_MCP " good");
+  std::string said;
+  try {
+    connect({.server = "x", .argv = {"sh", script}});
+  } catch (const Error& error) {
+    said = error.message();
+  }
+  EXPECT_THAT(said,
+              HasSubstr("its sandbox does not show " + script + ": make that file executable"));
+  EXPECT_THAT(said, HasSubstr("SANDBOX_READ_ONLY"));
+  EXPECT_EQ(launcher.suspicion({.argv = {"sh", "/usr/bin/env", "/nonexistent", "plain"}}), "");
+  EXPECT_THAT(launcher.suspicion({.argv = {"sh", "--file=" + script}}), HasSubstr(script));
+  std::filesystem::remove(script);
+}
+
 TEST_F(SandboxLauncherTest, AProgramThatIsNotThereIsNamed) {
   try {
     connect({.server = "x", .argv = {"mcp-server-nowhere"}});
