@@ -26,10 +26,13 @@ std::shared_ptr<McpFlags> add_target(CLI::App& command, const std::string& words
   return flags;
 }
 
-std::string first_line(const std::string& text) {
+// The first that says something: descriptions often begin with an empty one.
+std::string first_line(std::string_view text) {
   constexpr std::size_t kBytesMax = 90;
-  const auto line = std::string_view(text).substr(0, text.find('\n'));
-  const auto cut = utf8_prefix(line, kBytesMax);
+  constexpr std::string_view kBlank = " \t\r\n";
+  text.remove_prefix(std::min(text.find_first_not_of(kBlank), text.size()));
+  text = text.substr(0, text.find_last_not_of(kBlank) + 1);
+  const auto cut = utf8_prefix(text.substr(0, text.find('\n')), kBytesMax);
   return printable(cut) + (cut.size() < text.size() ? "…" : "");
 }
 
@@ -75,8 +78,13 @@ Wanted wanted_call(std::vector<std::string> words, const std::vector<std::string
   if (words.empty()) throw Error(errc::usage, "the name of a tool is missing");
   Wanted wanted{.tool = words.front()};
   words.erase(words.begin());
-  if (!words.empty() && words.front().starts_with('{')) {
+  if (!words.empty() && (try_parse_json(words.front()) || words.front().starts_with('{'))) {
     const auto value = parse_json(words.front(), "ARGUMENTS_JSON");
+    if (!value.is_object()) {
+      throw Error(errc::bad_input,
+                  fmt::format("ARGUMENTS_JSON {}: expected an object, e.g. {{\"path\":\"/tmp/a\"}}",
+                              printable(utf8_prefix(words.front(), 80))));
+    }
     wanted.arguments = value.get_object();
     words.erase(words.begin());
   }

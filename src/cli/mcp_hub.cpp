@@ -96,9 +96,18 @@ class HubTools {
       counted_.emplace(*redis_, ground.log);
       redis_->start();
     }
-    if (grants_.list().empty())
-      ground.log.warning("missing_grants_for_mcp",
-                         {{"server", "hub"}, {"msg", "GRANTS is empty: no tool is offered"}});
+    if (rules_.offers_nothing())
+      ground.log.warning(
+          "missing_grants_for_mcp",
+          {{"server", "hub"},
+           {"msg", grants_.list().empty() ? "GRANTS is empty: no tool is offered"
+                                          : "no grant in GRANTS unlocks a tool: none is offered"},
+           {"grants", fmt::format("{}", fmt::join(grants_.list(), ","))},
+           {"fix", "GRANTS=hub:read,hub:write, or --grants"}});
+    if (ground.settings.secret("HUB_API_KEY").empty())
+      ground.log.warning("hub_key_missing",
+                         {{"msg", "no HUB_API_KEY is set: a Hub that asks for keys answers 401"},
+                          {"fix", "set HUB_API_KEY to a key of type service"}});
   }
 
   const mcp::ServerRules& rules() const { return rules_; }
@@ -145,7 +154,7 @@ Task<> serve_until_stopped(StopRequest& stop, const mcp::ServerRules& rules, Log
   });
   co_await stop.until_requested();
   co_await waiting.stop();
-  if (failure) std::rethrow_exception(failure);
+  if (failure && !is_cancellation(failure)) std::rethrow_exception(failure);
 }
 
 Task<> listen_until_stopped(StopRequest& stop, const mcp::ServerRules& rules,

@@ -37,6 +37,13 @@ TEST(McpCommand, ListsTheToolsOfAServer) {
   EXPECT_TRUE(document.at("tools").at(0).as_object().contains("inputSchema"));
 }
 
+TEST(McpCommand, ShowsTheFirstLineThatSaysSomethingAndNoWarningForALateServer) {
+  const auto people = mcp({"tools", "--", BOTBURROW_FAKE_MCP, "late-begins-blank"});
+  EXPECT_EQ(people.exit_code, 0) << people.err;
+  EXPECT_THAT(people.out, HasSubstr("echo  Says what it is told.…\n"));
+  EXPECT_EQ(people.err, "");
+}
+
 TEST(McpCommand, CallsATool) {
   const auto good = mcp({"call", "echo", R"({"text":"hello"})", "--", BOTBURROW_FAKE_MCP, "good"});
   EXPECT_EQ(good.exit_code, 0) << good.err;
@@ -65,6 +72,11 @@ TEST(McpCommand, SaysWhatIsWrong) {
   EXPECT_THAT(unknown.err, HasSubstr("the server has no tool \"nothing\""));
   const auto broken = mcp({"call", "echo", "{\"text\"", "--", BOTBURROW_FAKE_MCP, "good"});
   EXPECT_EQ(broken.exit_code, 65);
+  for (const std::string arguments : {"[]", "7", "\"text\"", "null"}) {
+    const auto other = mcp({"call", "echo", arguments, "--", BOTBURROW_FAKE_MCP, "good"});
+    EXPECT_EQ(other.exit_code, 65) << arguments;
+    EXPECT_THAT(other.err, HasSubstr("expected an object"));
+  }
   const auto missing = mcp({"tools", "--", "no-such-program"});
   EXPECT_EQ(missing.exit_code, 1);
   EXPECT_THAT(missing.err, HasSubstr("no-such-program"));
@@ -100,6 +112,21 @@ TEST(McpHubCommand, ServesNobodyWithoutAnAgent) {
       mcp({"hub", "--hub-url", "http://127.0.0.1:1", "--agent", "scribe"}, {{"GRANTS", "hub:*"}});
   EXPECT_EQ(grants.exit_code, 78);
   EXPECT_THAT(grants.err, HasSubstr("wildcard"));
+}
+
+TEST(McpHubCommand, SaysWhyItOffersNothing) {
+  const std::string ping = R"({"jsonrpc":"2.0","id":1,"method":"ping"})"
+                           "\n";
+  const auto ran =
+      mcp({"hub", "--hub-url", "http://127.0.0.1:1", "--agent", "scribe", "--grants", "hub:x"}, {},
+          ping);
+  EXPECT_EQ(ran.exit_code, 0);
+  EXPECT_THAT(ran.err, AllOf(HasSubstr("missing_grants_for_mcp"), HasSubstr("hub:x"),
+                             HasSubstr("no HUB_API_KEY is set")));
+  const auto fine =
+      mcp({"hub", "--hub-url", "http://127.0.0.1:1", "--agent", "scribe", "--grants", "hub:read"},
+          {{"HUB_API_KEY", "botburrow_service_x"}}, ping);
+  EXPECT_EQ(fine.err, "");
 }
 
 TEST(McpHubCommand, ListensBeyondLoopbackOnlyWithAToken) {
