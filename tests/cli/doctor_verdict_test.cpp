@@ -188,6 +188,11 @@ std::vector<Injected> every_fault() {
        }},
       {"machine.disk", "inodes", [](F& f) { f.machine.disks[0].files_free = 0; }},
       {"machine.mounts", "/workspaces", [](F& f) { f.machine.disks[0].writable = false; }},
+      {"machine.mounts", "/workspaces",  // the settings say the same
+       [](F& f) {
+         f.machine.disks[0].writable = false;
+         f.settings.problems = {"config error: WORKSPACE_ROOT=\"/workspaces\": not writable"};
+       }},
       {"machine.memory", "cgroup", [](F& f) { f.machine.memory_used = f.machine.memory_limit; }},
       {"machine.files", "256", [](F& f) { f.machine.descriptors_max = 256; }},
       {"machine.secrets", "chmod 600",
@@ -208,6 +213,12 @@ std::vector<Injected> every_fault() {
       {"redis.key", "NOAUTH", redis_fault(RedisFault::no_auth, "NOAUTH")},
       {"redis.state", "READONLY", redis_fault(RedisFault::read_only, "READONLY")},
       {"redis.state", "MISCONF", redis_fault(RedisFault::disk_full, "MISCONF")},
+      {"redis.state", "replica of valkey-1:6379",
+       [](F& f) {
+         f.redis.info["role"] = "slave";
+         f.redis.info["master_host"] = "valkey-1";
+         f.redis.info["master_port"] = "6379";
+       }},
       {"redis.version", "6.0.1", [](F& f) { f.redis.info["redis_version"] = "6.0.1"; }},
       {"redis.latency", "ms", [](F& f) { f.redis.round_trips_ms = {30, 40, 50}; }},
       {"redis.memory", "of", [](F& f) { f.redis.info["used_memory"] = "99000000"; }},
@@ -232,9 +243,19 @@ std::vector<Injected> every_fault() {
       {"clock.hub", "+3600", [](F& f) { f.hub.clock_ahead_seconds = 3600; }},
       {"leader.present", "nobody", [](F& f) { f.queue.term_held = f.queue.term_moves = false; }},
       {"leader.present", "not renewed", [](F& f) { f.queue.term_moves = false; }},
+      {"leader.present", "nobody",  // its address says the same
+       [](F& f) {
+         f.queue.term_held = f.queue.term_moves = false;
+         f.services[0].trouble = "Connection refused";
+       }},
       {"leader.single", "2 of 2",
        [](F& f) { f.services.push_back(service("coordinator", "http://c2:9090")); }},
       {"leader.generation", "missing", [](F& f) { f.queue.snapshot.generation.clear(); }},
+      {"hub.long_poll", "9 failed",  // whence no generation
+       [](F& f) {
+         f.services[0].metrics["polls_failed"] = 9;
+         f.queue.snapshot.generation.clear();
+       }},
       {"coordinator.ready", "refused", [](F& f) { f.services[0].trouble = "Connection refused"; }},
       {"ports.taken", "answered by nginx", [](F& f) { f.services[0].name = "nginx"; }},
       {"ports.taken", "METRICS_PORT=9095 is held by prometheus (process 7)",
@@ -260,6 +281,17 @@ std::vector<Injected> every_fault() {
          f.services[1].reason = "draining";
        }},
       {"runner.alive", "no runner", [](F& f) { f.queue.runners.clear(); }},
+      {"runner.alive", "no runner",  // its address says the same
+       [](F& f) {
+         f.queue.runners.clear();
+         f.services[1].trouble = "Connection refused";
+       }},
+      {"runner.heartbeat", "45 s",
+       [](F& f) {
+         f.queue.runners[0].timestamp = from_unix(kNow - 45);
+         f.services[1].trouble = "timed out";
+       }},
+      {"runner.ready", "refused", [](F& f) { f.services[1].trouble = "Connection refused"; }},
       {"runner.heartbeat", "45 s",
        [](F& f) { f.queue.runners[0].timestamp = from_unix(kNow - 45); }},
       {"runner.sandbox", "no user namespaces",
@@ -271,6 +303,11 @@ std::vector<Injected> every_fault() {
        [](F& f) {
          f.queue.runners[0].active = 2;
          f.queue.snapshot.high = {.length = 3, .oldest_age_seconds = 120};
+       }},
+      {"runner.capacity", "2 of 2",  // whence the age
+       [](F& f) {
+         f.queue.runners[0].active = 2;
+         f.queue.snapshot.high = {.length = 300, .oldest_age_seconds = 5000};
        }},
       {"runner.timeouts", "timed out", [](F& f) { f.queue.results.push_back(result("timeout")); }},
       {"runner.iterations", "iteration",
@@ -313,6 +350,13 @@ std::vector<Injected> every_fault() {
       {"definitions.path", "hangs", [](F& f) { f.definitions.trouble = "timed out"; }},
       {"definitions.valid", "config.yaml",
        [](F& f) { f.definitions.errors = {{.file = "config.yaml", .message = "no type"}}; }},
+      {"definitions.valid", "config.yaml",  // the only agent
+       [](F& f) {
+         f.definitions.errors = {{.file = "config.yaml", .message = "no type"}};
+         f.definitions.agents.clear();
+         f.models.clear();
+       }},
+      {"definitions.voice", "no agents", [](F& f) { f.definitions.agents.clear(); }},
       {"definitions.registered", "scribe", agent([](auto& a) { a.known_to_hub = false; })},
       {"definitions.resting", "banned", agent([](auto& a) { a.hub_status = "banned"; })},
       {"definitions.executor", "Executor 'goose' not available",

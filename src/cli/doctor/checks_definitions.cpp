@@ -129,7 +129,9 @@ Verdict voices(const Facts& facts) {
     else if (!agent.answers_mentions)
       silent.push_back(agent.name + " (respond_to_mentions: false)");
   }
-  if (facts.definitions.agents.empty()) return fault("there are no agents");
+  if (facts.definitions.agents.empty())
+    return facts.definitions.errors.empty() ? fault("there are no agents")
+                                            : unknown("no agent has a valid definition");
   if (silent.size() == facts.definitions.agents.size()) return fault(few(silent));
   return good(silent.empty() ? "every agent answers mentions"
                              : "by their definition these do not answer: " + few(silent));

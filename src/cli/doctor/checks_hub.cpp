@@ -72,14 +72,6 @@ std::optional<Verdict> no_key(const Facts& facts) {
   return std::nullopt;
 }
 
-const ServiceFacts* leader_of(const Facts& facts) {
-  for (const auto& service : facts.services) {
-    const auto at = service.metrics.find("botburrow_coordinator_is_leader");
-    if (at != service.metrics.end() && at->second > 0) return &service;
-  }
-  return nullptr;
-}
-
 /// Whether the endpoint is there is asked with a method that it does not have, because every real
 /// poll takes work; how real ones end, the leader's counters tell.
 Verdict long_poll(const Facts& facts) {
@@ -89,22 +81,18 @@ Verdict long_poll(const Facts& facts) {
   if (h.poll_status == 404 || h.poll_status == 501)
     return good("this Hub has none: its lists are asked every POLL_INTERVAL instead");
   if (h.poll_status >= 500) return fault(fmt::format("the endpoint answers {}", h.poll_status));
-  const auto* leader = leader_of(facts);
-  if (leader == nullptr)
+  const auto polls = polls_of_leader(facts);
+  if (!polls)
     return nothing_there(
         "the endpoint is there; how polls end is not seen from here: name the "
         "leader with --coordinator URL");
-  const auto polls = [&](const char* name) {
-    const auto at = leader->metrics.find(name);
-    return at == leader->metrics.end() ? 0.0 : at->second;
-  };
-  const double fine = polls("polls_fine"), failed = polls("polls_failed");
-  if (fine + failed == 0)
+  if (polls->fine + polls->failed == 0)
     return nothing_there(
         "the endpoint is there; no poll of the leader has ended yet: look again "
         "after LONG_POLL_TIMEOUT");
-  const auto evidence = fmt::format("the leader's polls: {:.0f} fine, {:.0f} failed", fine, failed);
-  return failed > fine ? fault(evidence) : good(evidence);
+  const auto evidence =
+      fmt::format("the leader's polls: {:.0f} fine, {:.0f} failed", polls->fine, polls->failed);
+  return polls->mostly_fail() ? fault(evidence) : good(evidence);
 }
 
 Verdict lists(const Facts& facts) {

@@ -9,10 +9,6 @@
 namespace botburrow::cli::doctor {
 namespace {
 
-bool led(const Facts& facts) {
-  return facts.queue.term_held && facts.queue.term_moves;
-}
-
 Verdict present(const Facts& facts) {
   const auto& q = facts.queue;
   if (!q.trouble.empty()) return unknown(q.trouble);
@@ -47,9 +43,21 @@ Verdict generation(const Facts& facts) {
   const auto& q = facts.queue;
   if (!q.trouble.empty()) return unknown(q.trouble);
   if (!q.snapshot.generation.empty()) return good(q.snapshot.generation);
-  if (!led(facts)) return unknown("a leader makes it, and there is none");
+  if (!is_led(facts)) return unknown("a leader makes it, and there is none");
   if (!facts.hub.takes_key()) return unknown("the leader needs the Hub for it");
+  if (const auto polls = polls_of_leader(facts); polls && polls->mostly_fail())
+    return unknown("the leader's calls of the Hub fail");
   return fault("work:generation is missing");
+}
+
+/// Whether Redis shows that services of this kind are gone: there is a check for that.
+bool is_told_by_redis(const Facts& facts, const std::string& kind) {
+  if (!facts.queue.trouble.empty()) return false;
+  if (kind == "coordinator") return !is_led(facts);
+  return !has_runner(facts) ||
+         std::ranges::any_of(facts.queue.runners, [&](const queue::Heartbeat& beat) {
+           return overdue(facts, beat).has_value();
+         });
 }
 
 Verdict services(const Facts& facts, const std::string& kind) {
@@ -61,6 +69,8 @@ Verdict services(const Facts& facts, const std::string& kind) {
     // What has a check of its own is named there.
     if (listens_elsewhere(facts, service.url)) return unknown("it listens on another address");
     if (answered_by_another(service)) return unknown("another program has its port");
+    if (!service.trouble.empty() && is_told_by_redis(facts, kind))
+      return unknown(fmt::format("{}: {}, as is said elsewhere", service.url, service.trouble));
     if (!service.trouble.empty()) return fault(fmt::format("{}: {}", service.url, service.trouble));
     if (service.health_status != 200) {
       return fault(fmt::format("{}/health answers {}: {}", service.url, service.health_status,
@@ -76,7 +86,7 @@ Verdict services(const Facts& facts, const std::string& kind) {
         return unknown("not ready: the Hub");
       if (reason == "definitions" && !facts.definitions.usable)
         return unknown("not ready: definitions");
-      if (reason == "generation" && (!led(facts) || facts.queue.snapshot.generation.empty()))
+      if (reason == "generation" && (!is_led(facts) || facts.queue.snapshot.generation.empty()))
         return unknown("not ready: no leader has begun a generation");
       return fault(evidence);
     }

@@ -15,11 +15,6 @@ constexpr double kOld = 900;
 constexpr std::int64_t kBacklog = 100;
 constexpr std::int64_t kOutbox = 50;
 
-double oldest(const queue::QueueSnapshot& s) {
-  return std::max(
-      {s.high.oldest_age_seconds, s.normal.oldest_age_seconds, s.low.oldest_age_seconds});
-}
-
 Verdict paused(const Facts& facts) {
   const auto& q = facts.queue;
   if (!q.trouble.empty()) return unknown(q.trouble);
@@ -76,13 +71,13 @@ Verdict mode(const Facts& facts) {
 bool explained(const Facts& facts) {
   const auto& q = facts.queue;
   return !q.snapshot.paused.empty() || q.runners.empty() || !unserved(q).empty() ||
-         q.snapshot.generation.empty();
+         q.snapshot.generation.empty() || is_saturated(facts);
 }
 
 Verdict age(const Facts& facts) {
   const auto& q = facts.queue;
   if (!q.trouble.empty()) return unknown(q.trouble);
-  const double seconds = oldest(q.snapshot);
+  const double seconds = oldest_wait(facts);
   const auto evidence = seconds > 0 ? fmt::format("the oldest item has waited {:.0f} s", seconds)
                                     : std::string("nothing waits");
   if (seconds <= kOld) return good(evidence);

@@ -75,6 +75,11 @@ Verdict state(const Facts& facts) {
   const auto& r = facts.redis;
   if (r.fault && is_of_key(*r.fault)) return unknown("it does not let us in");
   if (r.fault) return fault(r.fault_text, "", std::string(net::fix_for(*r.fault)));
+  // It may answer whoever reads, as doctor does, and refuses what services write.
+  if (field(r.info, "role") == "slave")
+    return fault(fmt::format("it is a replica of {}:{}", field(r.info, "master_host"),
+                             field(r.info, "master_port")),
+                 "", std::string(net::fix_for(RedisFault::read_only)));
   return good(fmt::format(
       "{} {}, {}", r.info.contains("valkey_version") ? "Valkey" : "Redis",
       field(r.info, r.info.contains("valkey_version") ? "valkey_version" : "redis_version"),

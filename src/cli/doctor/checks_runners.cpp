@@ -14,7 +14,6 @@ Verdict judge_runner_services(const Facts& facts);
 namespace {
 
 constexpr double kRecent = 3600;
-constexpr double kHeartbeatOld = 30;
 constexpr std::size_t kEnough = 5;
 
 bool works(const queue::Heartbeat& beat) {
@@ -39,13 +38,11 @@ Verdict heartbeat(const Facts& facts) {
   if (q.runners.empty()) return unknown("no runner lives");
   std::vector<std::string> old;
   for (const auto& beat : q.runners) {
-    const double age = q.snapshot.server_time - to_unix(beat.timestamp);
-    if (age > kHeartbeatOld)
-      old.push_back(fmt::format("{} {:.0f} s ago", beat.runner_id.str(), age));
+    if (const auto age = overdue(facts, beat))
+      old.push_back(fmt::format("{} {:.0f} s ago", beat.runner_id.str(), *age));
   }
-  return old.empty()
-             ? good(fmt::format("{} runners, all within {:.0f} s", q.runners.size(), kHeartbeatOld))
-             : fault(few(old));
+  return old.empty() ? good(fmt::format("{} runners, all in time", q.runners.size()))
+                     : fault(few(old));
 }
 
 Verdict sandboxed(const Facts& facts) {
@@ -73,11 +70,8 @@ Verdict capacity(const Facts& facts) {
   }
   if (slots == 0) return unknown("no runner lives");
   const auto waiting = q.snapshot.high.length + q.snapshot.normal.length + q.snapshot.low.length;
-  const double oldest =
-      std::max({q.snapshot.high.oldest_age_seconds, q.snapshot.normal.oldest_age_seconds,
-                q.snapshot.low.oldest_age_seconds});
   const auto evidence = fmt::format("{} of {} slots busy, {} items wait", active, slots, waiting);
-  return active >= slots && waiting > 0 && oldest > 60 ? fault(evidence) : good(evidence);
+  return is_saturated(facts) ? fault(evidence) : good(evidence);
 }
 
 /// Results of the last hour.

@@ -13,8 +13,22 @@ Verdict lines_or(const std::vector<std::string>& lines, const char* fine) {
   return lines.empty() ? good(fine) : fault(fmt::format("{}", fmt::join(lines, " | ")));
 }
 
+/// A folder that cannot be written is named where folders are.
+bool is_told_by_mounts(const Facts& facts, const std::string& problem) {
+  const bool of_a_folder = problem.find("not writable") != std::string::npos ||
+                           problem.find("cannot be made") != std::string::npos;
+  return of_a_folder && std::ranges::any_of(facts.machine.disks, [&](const DiskFacts& disk) {
+           return !disk.writable && problem.find(disk.purpose + "=") != std::string::npos;
+         });
+}
+
 Verdict valid(const Facts& facts) {
-  return lines_or(facts.settings.problems, "every setting is good");
+  std::vector<std::string> lines;
+  for (const auto& problem : facts.settings.problems)
+    if (!is_told_by_mounts(facts, problem)) lines.push_back(problem);
+  if (lines.empty() && !facts.settings.problems.empty())
+    return unknown(facts.settings.problems.front() + ", as is said elsewhere");
+  return lines_or(lines, "every setting is good");
 }
 Verdict conflicts(const Facts& facts) {
   return lines_or(facts.settings.conflicts, "no setting is set twice");

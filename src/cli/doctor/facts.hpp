@@ -170,4 +170,24 @@ bool listens_elsewhere(const Facts& facts, const std::string& url);
 /// By its own word it is another program than the one that should be there.
 bool answered_by_another(const ServiceFacts& service);
 
+// What several checks ask, so that a fault which follows from another is not named beside it.
+
+/// Somebody holds the term and renews it.
+bool is_led(const Facts& facts);
+/// A runner has a heartbeat, and takes work.
+bool has_runner(const Facts& facts);
+/// Seconds since the last beat of a runner that beats no more.
+std::optional<double> overdue(const Facts& facts, const queue::Heartbeat& beat);
+/// Every slot is busy, and work waits for it.
+bool is_saturated(const Facts& facts);
+/// Calls of the Hub's long poll by the leader, as its counters tell.
+struct Polls {
+  double fine = 0, failed = 0;
+  bool mostly_fail() const { return failed > fine; }
+};
+/// None: no leader was asked.
+std::optional<Polls> polls_of_leader(const Facts& facts);
+/// How long the oldest item has waited, in seconds.
+double oldest_wait(const Facts& facts);
+
 }  // namespace botburrow::cli::doctor
