@@ -1,5 +1,5 @@
 // Doctor against real services: each fault is put in, and must be named, and nothing else.
-#include "services_world.hpp"
+#include "doctor_world.hpp"
 #include "tests/support/hung_folder.hpp"
 #include "tests/support/small_volume.hpp"
 
@@ -19,60 +19,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-class Doctor : public ServicesWorld {
- protected:
-  void SetUp() override {
-    use_model();
-    start_hub();
-    define_agent("anna");
-    register_agent("anna");
-  }
-  void start_services(const std::string& mode = "hybrid") {
-    coordinator_ = &start({"coordinator"});
-    runner_ = &start({"runner", "--mode", mode});
-    eventually("both are ready", [&] {
-      return get(url_of(*coordinator_) + "/ready").status == 200 &&
-             get(url_of(*runner_) + "/ready").status == 200 &&
-             cli_line({"GET", "work:generation"}) != "";
-    });
-    eventually("the runner has a heartbeat",
-               [&] { return !cli({"KEYS", "runner:heartbeat:*"}).empty(); });
-  }
-  Ran doctor(Variables more = {}, Words words = {}) {
-    words.insert(words.begin(), {"doctor", "--json"});
-    if (coordinator_ != nullptr) {
-      words.insert(words.end(), {"--coordinator", url_of(*coordinator_)});
-      words.insert(words.end(), {"--runner", url_of(*runner_)});
-    }
-    // Whatever hangs, it ends by itself well before this.
-    return run(std::move(words), std::move(more), 25s);
-  }
-  static std::vector<std::string> faults_of(const Ran& ran) {
-    std::vector<std::string> ids;
-    const auto document = ran.json();
-    for (const auto& check : document.at("checks").as_array()) {
-      if (text_of(check, "result") != "fail") continue;
-      ids.push_back(text_of(check, "id"));
-      EXPECT_THAT(text_of(check, "cause"), testing::Not(IsEmpty()));
-      EXPECT_THAT(text_of(check, "cure"), testing::Not(IsEmpty()));
-    }
-    return ids;
-  }
-  void expect_fault(const std::string& id, Variables more = {}, Words words = {}) {
-    const auto ran = doctor(std::move(more), std::move(words));
-    EXPECT_EQ(ran.code, 1) << ran.out << ran.err;
-    EXPECT_THAT(faults_of(ran), ElementsAre(id)) << ran.out;
-  }
-  void expect_all_well() {
-    const auto ran = doctor();
-    EXPECT_EQ(ran.code, 0) << ran.out << ran.err;
-    EXPECT_THAT(faults_of(ran), IsEmpty()) << ran.out;
-  }
-  std::string nobody_listens() { return fmt::format("127.0.0.1:{}", closed_port(io_)); }
-
-  Program* coordinator_ = nullptr;
-  Program* runner_ = nullptr;
-};
+using Doctor = DoctorWorld;
 
 TEST_F(Doctor, NamesWhatIsWrongWithTheSettingsOfAHealthySystem) {
   start_services();

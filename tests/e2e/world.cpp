@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -168,8 +169,22 @@ Program& World::launch(Program::Options options, bool service) {
   return *programs_.back().program;
 }
 
+std::string World::program_path() {
+  const char* other = std::getenv("BOTBURROW_TEST_PROGRAM");
+  return other != nullptr ? other : BOTBURROW_PROGRAM;
+}
+
 Program& World::start(Words words, Variables more) {
-  return launch({.path = BOTBURROW_PROGRAM,
+  return launch({.path = program_path(),
+                 .arguments = std::move(words),
+                 .environment = environment_of(std::move(more)),
+                 .folder = folder_.path().string()},
+                true);
+}
+
+Program& World::start_after(const std::string& commands, Words words, Variables more) {
+  words.insert(words.begin(), {"-c", commands + "; exec \"$0\" \"$@\"", program_path()});
+  return launch({.path = "/bin/sh",
                  .arguments = std::move(words),
                  .environment = environment_of(std::move(more)),
                  .folder = folder_.path().string()},
@@ -177,7 +192,7 @@ Program& World::start(Words words, Variables more) {
 }
 
 Ran World::run(Words words, Variables more, std::chrono::seconds limit) {
-  auto& program = launch({.path = BOTBURROW_PROGRAM,
+  auto& program = launch({.path = program_path(),
                           .arguments = std::move(words),
                           .environment = environment_of(std::move(more)),
                           .folder = folder_.path().string()},

@@ -64,12 +64,16 @@ class World : public ::testing::Test {
   std::string secret(std::string text);
 
   // Programs ------------------------------------------------------------------------------------
+  /// The built one, or another that BOTBURROW_TEST_PROGRAM names, e.g. an installed one.
+  static std::string program_path();
   /// Runs `botburrow WORDS` to its end.
   Ran run(Words words, Variables more = {}, std::chrono::seconds limit = 60s);
   /// The same, and it must succeed: its answer.
   json::value ask(Words words, Variables more = {});
   /// Starts a service; its standard output must be JSON lines.
   Program& start(Words words, Variables more = {});
+  /// The same under a shell that runs `commands` before; `"$0" "$@"` is the service there.
+  Program& start_after(const std::string& commands, Words words, Variables more = {});
   /// Runs another program, e.g. redis-cli.
   Ran run_other(const std::string& path, Words words, Variables more = {});
 
