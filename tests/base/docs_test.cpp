@@ -67,27 +67,5 @@ TEST(DependenciesDocument, NamesEveryPackage) {
   EXPECT_THAT(missing, IsEmpty());
 }
 
-// Links to files, as [text](path) without a scheme.
-TEST(Documents, LinkOnlyToFilesThatExist) {
-  static const std::regex form(R"(\]\(([^)#:\s]+)(#[^)]*)?\))");
-  std::vector<std::string> broken;
-  auto files = test::files_below("docs");
-  for (const auto* more : {"CONTRIBUTING.md", "CHANGELOG.md", "README.md"}) {
-    if (std::filesystem::exists(test::source_root() / more))
-      files.push_back(test::source_root() / more);
-  }
-  for (const auto& file : files) {
-    if (file.extension() != ".md") continue;
-    const auto text = text_of(file);
-    for (std::sregex_iterator link(text.begin(), text.end(), form), end; link != end; ++link) {
-      const auto target = (*link)[1].str();
-      if (!std::filesystem::exists(file.parent_path() / target))
-        broken.push_back(test::name_of(file) + ": " + target);
-    }
-  }
-
-  EXPECT_THAT(broken, IsEmpty());
-}
-
 }  // namespace
 }  // namespace botburrow

@@ -20,6 +20,7 @@ class ServicesWorld : public World {
   net::HttpResponse admin(const std::string& method, const std::string& path,
                           const json::value& body);
   std::string key_for(const std::string& name, const std::string& type);
+  const std::string& admin_key() const { return admin_key_; }
 
   std::string post_as_owner(const std::string& text);
   json::value look_at(const std::string& id);

@@ -201,13 +201,14 @@ Ran World::run(Words words, Variables more, std::chrono::seconds limit) {
   return {.code = code, .out = program.out(), .err = program.err()};
 }
 
-Ran World::run_other(const std::string& path, Words words, Variables more) {
+Ran World::run_other(const std::string& path, Words words, Variables more,
+                     std::chrono::seconds limit) {
   auto& program = launch({.path = path,
                           .arguments = std::move(words),
                           .environment = environment_of(std::move(more)),
                           .folder = folder_.path().string()},
                          false);
-  const int code = program.wait(30s);
+  const int code = program.wait(limit);
   return {.code = code, .out = program.out(), .err = program.err()};
 }
 

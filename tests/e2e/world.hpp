@@ -75,7 +75,8 @@ class World : public ::testing::Test {
   /// The same under a shell that runs `commands` before; `"$0" "$@"` is the service there.
   Program& start_after(const std::string& commands, Words words, Variables more = {});
   /// Runs another program, e.g. redis-cli.
-  Ran run_other(const std::string& path, Words words, Variables more = {});
+  Ran run_other(const std::string& path, Words words, Variables more = {},
+                std::chrono::seconds limit = 30s);
 
   // `up` ----------------------------------------------------------------------------------------
   /// `up` on definitions() and data(), any ports; ready when this returns. `ready_` holds its file.
