@@ -2,7 +2,7 @@
 
 namespace botburrow::cli {
 
-EventRows sandbox_rows() {
+EventRows sandbox_events() {
   return {
       {"sandbox_probed", "info, warning", "tier, reason",
        "What keeps programs in on this machine: `tier`, and why not a better one. `none`: the "
@@ -22,7 +22,7 @@ EventRows sandbox_rows() {
   };
 }
 
-EventRows definitions_rows() {
+EventRows definitions_events() {
   return {
       {"agent_config_loaded", "debug", "agent_id, commit, agent_name",
        "A definition was read anew."},
@@ -50,7 +50,7 @@ EventRows definitions_rows() {
   };
 }
 
-EventRows calls_of_the_hub_rows() {
+EventRows calls_of_the_hub_events() {
   return {
       {"hub_answer_unreadable", "warning", "call, first_bytes",
        "What answers at HUB_URL is no Hub: often a proxy's page. Check the address."},
@@ -64,7 +64,7 @@ EventRows calls_of_the_hub_rows() {
   };
 }
 
-EventRows hub_rows() {
+EventRows hub_events() {
   return {
       {"hub_started", "info", "url", "The Hub listens."},
       {"hub_stopped", "info", "", "It has ended in order."},
@@ -89,7 +89,7 @@ EventRows hub_rows() {
   };
 }
 
-EventRows redis_rows() {
+EventRows redis_events() {
   return {
       {"redis_connected", "info", "url, server, version, failed_attempts, away_seconds",
        "There is a connection."},
@@ -113,7 +113,7 @@ EventRows redis_rows() {
   };
 }
 
-EventRows console_rows() {
+EventRows console_events() {
   return {
       {"console_act", "info", "act, result, changed, peer, asked",
        "A person did something in the console."},
@@ -128,7 +128,7 @@ EventRows console_rows() {
   };
 }
 
-EventRows services_rows() {
+EventRows services_events() {
   return {
       {"settings_loaded", "info", "settings", "The settings in force, secrets masked."},
       {"setting_conflict", "warning", "setting, msg",

@@ -2,7 +2,7 @@
 
 namespace botburrow::cli {
 
-EventRows leadership_and_polling_rows() {
+EventRows leadership_and_polling_events() {
   return {
       {"coordinator_starting", "info", "poll_interval", "A coordinator begins."},
       {"coordinator_started", "info", "", "Its loops run; it may lead or follow."},
@@ -71,7 +71,7 @@ EventRows leadership_and_polling_rows() {
   };
 }
 
-EventRows queue_rows() {
+EventRows queue_events() {
   return {
       {"work_enqueued", "debug", "agent_id, priority, queue, result",
        "An agent's work was queued."},
@@ -116,7 +116,7 @@ EventRows queue_rows() {
   };
 }
 
-EventRows runners_rows() {
+EventRows runners_events() {
   return {
       {"runner_starting", "info", "mode, slots", "A runner begins."},
       {"runner_started", "info", "", "It claims work from now on."},
@@ -161,7 +161,7 @@ EventRows runners_rows() {
   };
 }
 
-EventRows activations_rows() {
+EventRows activations_events() {
   return {
       {"activation_starting", "info", "attempt, fence", "A runner begins on an agent's work."},
       {"activation_completed", "info",
@@ -204,7 +204,7 @@ EventRows activations_rows() {
   };
 }
 
-EventRows budgets_and_reports_rows() {
+EventRows budgets_and_reports_events() {
   return {
       {"budget_checked", "debug", "daily_remaining, monthly_remaining",
        "What is left of the Hub's budgets."},
@@ -224,7 +224,7 @@ EventRows budgets_and_reports_rows() {
   };
 }
 
-EventRows models_and_the_loop_rows() {
+EventRows models_and_the_loop_events() {
   return {
       {"loop_starting", "info", "max_iterations", "The loop of model and tools begins."},
       {"loop_iteration", "info", "iteration, max_iterations, from_journal, tools",
@@ -254,7 +254,7 @@ EventRows models_and_the_loop_rows() {
   };
 }
 
-EventRows tools_and_writing_rows() {
+EventRows tools_and_writing_events() {
   return {
       {"tool_call", "info", "tool, duration_ms, outcome", "A tool was called, and how that ended."},
       {"tool_execution_error", "error", "tool, error",
@@ -278,7 +278,7 @@ EventRows tools_and_writing_rows() {
   };
 }
 
-EventRows mcp_servers_rows() {
+EventRows mcp_servers_events() {
   return {
       {"mcp_server_started", "info", "name, url, tools_count",
        "A server runs; `tools_count` tools were accepted."},

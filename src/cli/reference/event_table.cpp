@@ -4,21 +4,21 @@ namespace botburrow::cli {
 
 const std::vector<EventSection>& event_sections() {
   static const std::vector<EventSection> sections{
-      {"Leadership and polling", leadership_and_polling_rows()},
-      {"Queue", queue_rows()},
-      {"Runners", runners_rows()},
-      {"Activations", activations_rows()},
-      {"Budgets and reports", budgets_and_reports_rows()},
-      {"Models and the loop", models_and_the_loop_rows()},
-      {"Tools and writing", tools_and_writing_rows()},
-      {"MCP servers", mcp_servers_rows()},
-      {"Sandbox", sandbox_rows()},
-      {"Definitions", definitions_rows()},
-      {"Calls of the Hub", calls_of_the_hub_rows()},
-      {"Hub", hub_rows()},
-      {"Redis", redis_rows()},
-      {"Console", console_rows()},
-      {"Services", services_rows()},
+      {"Leadership and polling", leadership_and_polling_events()},
+      {"Queue", queue_events()},
+      {"Runners", runners_events()},
+      {"Activations", activations_events()},
+      {"Budgets and reports", budgets_and_reports_events()},
+      {"Models and the loop", models_and_the_loop_events()},
+      {"Tools and writing", tools_and_writing_events()},
+      {"MCP servers", mcp_servers_events()},
+      {"Sandbox", sandbox_events()},
+      {"Definitions", definitions_events()},
+      {"Calls of the Hub", calls_of_the_hub_events()},
+      {"Hub", hub_events()},
+      {"Redis", redis_events()},
+      {"Console", console_events()},
+      {"Services", services_events()},
   };
   return sections;
 }
