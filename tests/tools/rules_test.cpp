@@ -176,9 +176,9 @@ TEST(BashRules, AListReplacesTheHarmless) {
   EXPECT_TRUE(plan_command(shell, "git status"));
   EXPECT_FALSE(plan_command(shell, "git status")->only_itself);
   EXPECT_TRUE(plan_command(shell, "cat x")->only_itself);
-  EXPECT_EQ(
-      refusal_of(shell, "ls"),
-      "Command blocked by policy: ls is not among the allowed commands of this agent: git, cat");
+  EXPECT_EQ(refusal_of(shell, "ls"),
+            "Command blocked by policy: ls is not among the allowed commands of this agent "
+            "(capabilities.shell.allowed_commands): git, cat");
 }
 
 TEST(BashRules, WhoMayRunAShellGivesItWholeLines) {
