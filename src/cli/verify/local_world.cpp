@@ -92,7 +92,8 @@ LocalWorld::LocalWorld(const Ground& ground)
     : ground_(ground),
       model_key_("sk-verify-" + random_hex(16)),
       admin_key_("botburrow_admin_verify_" + random_hex(16)),
-      redis_server_(ground.executor, folder_.path(), ground.random, Log::none()),
+      redis_server_(ground.executor, folder_.path(), ground.random, Log::none(),
+                    {.path = ground.environment.variable("PATH").value_or("")}),
       model_(ground.executor, model_key_),
       http_(ground.executor, {.user_agent = "botburrow-verify"}),
       tasks_(ground.executor) {}
