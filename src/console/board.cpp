@@ -74,7 +74,8 @@ Task<> Board::loop() {
     co_await look();
     co_await sleep_for(kLeastPeriod);
     const auto period = watched() ? kWatchedPeriod : kSamplePeriod;
-    co_await wanted_.wait(rings, Deadline::at(looked_at_ + period));
+    const auto left = looked_at_ + period - parts_.clock.now();
+    co_await wanted_.wait(rings, Deadline::in(std::max<std::chrono::nanoseconds>(left, 0ns)));
   }
 }
 

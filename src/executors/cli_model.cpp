@@ -20,6 +20,9 @@ constexpr std::size_t kComplaintBytesMax = 400;
 constexpr auto kGrace = 5s;
 constexpr std::string_view kToolsPath = "/_/mcp/hub";
 
+/// Of an answer. A Hub takes less; the journal, which keeps every answer, not much more.
+constexpr std::size_t kAnswerBytesMax = 256u << 10;
+
 /// The transcript in the two texts that command-line agents take.
 void add_texts(Job& job, const std::vector<llm::Message>& messages) {
   for (const auto& message : messages) {
@@ -115,7 +118,7 @@ llm::ModelAnswer CliModel::answer_of(const sandbox::CommandResult& result) const
                        {{"executor", parts_.type},
                         {"msg", "it does not say how many tokens it used: they count as none"}});
   }
-  llm::ModelAnswer answer{.text = report.text,
+  llm::ModelAnswer answer{.text = std::string(utf8_prefix(report.text, kAnswerBytesMax)),
                           .usage = report.usage,
                           .model = parts_.job.model,
                           .provider = parts_.job.provider,

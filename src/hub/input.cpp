@@ -287,10 +287,7 @@ std::int64_t QueryFields::integer(std::string_view name, std::int64_t otherwise,
 
 std::int64_t QueryFields::clamped(std::string_view name, std::int64_t otherwise, std::int64_t min,
                                   std::int64_t max) const {
-  const auto value = whole(name).value_or(otherwise);
-  // More than there may be is cut; less than nothing is a mistake of whoever counts.
-  if (value < 0) throw invalid_field("query", name, "a whole number, not below 0, is expected");
-  return std::clamp(value, min, max);
+  return std::clamp(whole(name).value_or(otherwise), min, max);
 }
 
 std::chrono::seconds QueryFields::duration(std::string_view name,

@@ -182,6 +182,10 @@ ServerStep ServerRules::legacy_step(const Message& message) const {
                 false);
 }
 
+bool ServerRules::offers_nothing() const {
+  return std::ranges::none_of(tools_, &ServerTool::listed);
+}
+
 ServerStep ServerRules::list(const Message& message, bool modern) const {
   // All tools fit on one page, so no cursor is one of ours.
   const auto* cursor = message.params.if_contains("cursor");

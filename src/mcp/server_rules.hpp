@@ -44,7 +44,7 @@ class ServerRules {
   static std::string progress_text(const json::value& token, double done,
                                    std::optional<double> total, const std::string& message);
   const ServerTool* find(std::string_view name) const;
-  bool offers_nothing() const { return tools_.empty(); }
+  bool offers_nothing() const;
 
  private:
   ServerStep answer(const Message& message, json::object result, bool modern) const;

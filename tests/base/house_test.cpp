@@ -38,6 +38,7 @@ const std::map<std::string, Waiting> kWaiting = {
     {"agent", {3, "tools that run side by side"}},
     {"tools", {3, "the executor of servers that are started"}},
     {"coordinator", {1, "the term that ends what runs in it"}},
+    {"llm", {1, "addresses of hosts that get a vendor's key"}},
     {"queue", {1, "completions that travel together"}},
     {"runner", {1, "slots side by side"}},
 };

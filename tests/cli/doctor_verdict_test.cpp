@@ -108,6 +108,7 @@ Facts healthy() {
   f.hub.waiting_agents = 1;
   f.hub.stale_agents = 2;
   f.services = {service("coordinator", "http://c1:9090"), service("runner", "http://r1:9091")};
+  f.ports = {url_port("coordinator", "http://c1:9090", "10.0.0.5", {"0.0.0.0"})};
   f.definitions.path = "/configs/agent-definitions";
   f.definitions.exists = f.definitions.usable = true;
   f.definitions.agents = {{.name = "scribe",

@@ -72,7 +72,7 @@ TEST(McpCommand, SaysWhatIsWrong) {
   EXPECT_THAT(unknown.err, HasSubstr("the server has no tool \"nothing\""));
   const auto broken = mcp({"call", "echo", "{\"text\"", "--", BOTBURROW_FAKE_MCP, "good"});
   EXPECT_EQ(broken.exit_code, 65);
-  for (const std::string arguments : {"[]", "7", "\"text\"", "null"}) {
+  for (const std::string arguments : {"[1]", "7", "\"text\"", "null"}) {
     const auto other = mcp({"call", "echo", arguments, "--", BOTBURROW_FAKE_MCP, "good"});
     EXPECT_EQ(other.exit_code, 65) << arguments;
     EXPECT_THAT(other.err, HasSubstr("expected an object"));

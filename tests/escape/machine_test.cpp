@@ -113,7 +113,7 @@ TEST_F(EscapeMachine, TheDiskIsNotFilled) {
   EXPECT_LE(std::filesystem::file_size(inside() / "big"), std::uintmax_t{16} << 20);
   bash("rm big");
   EXPECT_THAT(bash("i=0; while :; do i=$((i+1)); head -c 1M /dev/zero > f$i; done"),
-              HasSubstr("filled its workspace (WORKSPACE_QUOTA_MB)"));
+              HasSubstr("filled its workspace (WORKSPACE_QUOTA_MB"));
   EXPECT_THAT(write("more.txt", "x"), HasSubstr("The workspace is full"));
   bash("rm f*");
   EXPECT_EQ(write("more.txt", "x"), "File written: more.txt");

@@ -310,8 +310,11 @@ EventRows mcp_servers_events() {
       {"mcp_session_not_ended", "debug", "error", "A server did not confirm the end of a session."},
       {"mcp_calls_cut", "warning", "calls",
        "The client of `botburrow mcp` went away with calls under way."},
-      {"missing_grants_for_mcp", "warning", "server, msg, required",
-       "The definition names a server whose grant the agent does not hold."},
+      {"missing_grants_for_mcp", "warning", "server, msg, required, grants, fix",
+       "The definition names a server whose grant the agent does not hold; or no grant of "
+       "`botburrow mcp hub` unlocks a tool."},
+      {"hub_key_missing", "warning", "msg, fix",
+       "`botburrow mcp hub` has no HUB_API_KEY: a Hub that asks for keys answers 401."},
       {"unknown_mcp_server", "warning", "server",
        "The definition names a server that is not registered; MCP_SERVERS_FILE."},
       {"custom_mcp_config_not_supported", "warning", "server, reason",
