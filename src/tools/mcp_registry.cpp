@@ -303,11 +303,19 @@ McpRegistry load_mcp_registry(const std::string& path) {
   return std::move(parsed.registry);
 }
 
-OwnMcpServer own_mcp_server(const definitions::McpServer& server, const OwnServerPolicy& policy) {
+OwnMcpServer own_mcp_server(const definitions::McpServer& server, const OwnServerPolicy& policy,
+                            const McpRegistry& registry) {
   const auto refuse = [](std::string why, std::string missing = "") {
     return OwnMcpServer{.fault = std::move(why), .missing = std::move(missing)};
   };
   if (!is_server_name(server.name)) return refuse("its name is not 1 to 40 of a-z, 0-9, - and _");
+  // Its grants would be those that the operator gives for another server.
+  if (server.name == "hub" || registry.find(server.name) != nullptr) {
+    return refuse(
+        fmt::format("\"{}\" is a server of the operator's; give this one a name of its "
+                    "own, or leave its command out",
+                    server.name));
+  }
   const auto& command = server.command.value_or("");
   if (std::ranges::find(policy.commands_allowed, command) == policy.commands_allowed.end()) {
     return refuse(fmt::format("the command \"{}\" is not on MCP_COMMAND_ALLOW", command),

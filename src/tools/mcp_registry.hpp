@@ -81,6 +81,7 @@ struct OwnServerPolicy {
   std::vector<std::string> commands_allowed;   ///< MCP_COMMAND_ALLOW
   std::vector<std::string> variables_allowed;  ///< what `${VAR}` and `secret:name` may name
 };
-OwnMcpServer own_mcp_server(const definitions::McpServer& server, const OwnServerPolicy& policy);
+OwnMcpServer own_mcp_server(const definitions::McpServer& server, const OwnServerPolicy& policy,
+                            const McpRegistry& registry);
 
 }  // namespace botburrow::tools

@@ -41,7 +41,7 @@ std::unique_ptr<McpServer> McpSession::make(const definitions::McpServer& listed
   std::optional<McpEntry> entry;
   std::string trust_name = listed.name;
   if (listed.command) {
-    auto own = own_mcp_server(listed, services_.settings.own);
+    auto own = own_mcp_server(listed, services_.settings.own, services_.registry);
     if (!own.entry) {
       log_.warning("custom_mcp_config_not_supported",
                    {{"server", listed.name}, {"reason", own.fault}});

@@ -213,6 +213,7 @@ std::vector<Injected> every_fault() {
       {"redis.key", "WRONGPASS", redis_fault(RedisFault::wrong_password, "WRONGPASS")},
       {"redis.key", "NOAUTH", redis_fault(RedisFault::no_auth, "NOAUTH")},
       {"redis.state", "READONLY", redis_fault(RedisFault::read_only, "READONLY")},
+      {"redis.state", "EVALSHA", redis_fault(RedisFault::no_command, "unknown command EVALSHA")},
       {"redis.state", "MISCONF", redis_fault(RedisFault::disk_full, "MISCONF")},
       {"redis.state", "replica of valkey-1:6379",
        [](F& f) {

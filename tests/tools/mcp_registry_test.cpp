@@ -121,30 +121,44 @@ definitions::McpServer own(std::string command, std::map<std::string, std::strin
   return {.name = "mine", .command = std::move(command), .args = {"--x"}, .env = std::move(env)};
 }
 
+TEST(OwnMcpServer, DoesNotTakeTheGrantsOfAnother) {
+  const OwnServerPolicy policy{.commands_allowed = {"mcp-mine"}};
+  for (const char* name : {"hub", "github"}) {
+    auto server = own("mcp-mine");
+    server.name = name;
+    EXPECT_THAT(own_mcp_server(server, policy, McpRegistry::built_in()).fault,
+                HasSubstr("is a server of the operator's"));
+  }
+}
+
 TEST(OwnMcpServer, RunsOnlyWhatTheOperatorAllows) {
   const OwnServerPolicy policy{.commands_allowed = {"mcp-mine"}, .variables_allowed = {"MY_KEY"}};
+  const auto registry = McpRegistry::built_in();
 
-  const auto good = own_mcp_server(
-      own("mcp-mine", {{"A", "plain"}, {"B", "${MY_KEY}"}, {"C", "secret:my-key"}}), policy);
+  const auto good =
+      own_mcp_server(own("mcp-mine", {{"A", "plain"}, {"B", "${MY_KEY}"}, {"C", "secret:my-key"}}),
+                     policy, registry);
   ASSERT_TRUE(good.entry) << good.fault;
   EXPECT_THAT(good.entry->argv, ElementsAre("mcp-mine", "--x"));
   EXPECT_EQ(good.entry->environment.at("C"), "${MY_KEY}");
   EXPECT_EQ(good.entry->grant_for("anything"), "mine:write");
-  EXPECT_THAT(own_mcp_server(own("sh"), policy).fault, HasSubstr("MCP_COMMAND_ALLOW"));
-  EXPECT_THAT(own_mcp_server(own("mcp-mine", {{"A", "${HUB_API_KEY}"}}), policy).fault,
+  EXPECT_THAT(own_mcp_server(own("sh"), policy, registry).fault, HasSubstr("MCP_COMMAND_ALLOW"));
+  EXPECT_THAT(own_mcp_server(own("mcp-mine", {{"A", "${HUB_API_KEY}"}}), policy, registry).fault,
               HasSubstr("HUB_API_KEY"));
-  EXPECT_THAT(own_mcp_server(own("mcp-mine", {{"A", "secret:hub-api-key"}}), policy).fault,
-              HasSubstr("HUB_API_KEY"));
-  EXPECT_NE(own_mcp_server(own("mcp-mine", {{"A", "${MY_KEY"}}), policy).fault, "");
-  EXPECT_NE(own_mcp_server(own("mcp-mine", {{"LD PRELOAD", "x"}}), policy).fault, "");
+  EXPECT_THAT(
+      own_mcp_server(own("mcp-mine", {{"A", "secret:hub-api-key"}}), policy, registry).fault,
+      HasSubstr("HUB_API_KEY"));
+  EXPECT_NE(own_mcp_server(own("mcp-mine", {{"A", "${MY_KEY"}}), policy, registry).fault, "");
+  EXPECT_NE(own_mcp_server(own("mcp-mine", {{"LD PRELOAD", "x"}}), policy, registry).fault, "");
 }
 
 TEST(OwnMcpServer, NoArgumentAsksForMoreThanTheWorkspace) {
   const OwnServerPolicy policy{.commands_allowed = {"mcp-mine"}, .variables_allowed = {"MY_KEY"}};
+  const auto registry = McpRegistry::built_in();
   const auto fault_of = [&](std::string argument) {
     auto server = own("mcp-mine");
     server.args = {std::move(argument)};
-    return own_mcp_server(server, policy).fault;
+    return own_mcp_server(server, policy, registry).fault;
   };
 
   EXPECT_EQ(fault_of("--root=${WORKSPACE}/a"), "");

@@ -33,6 +33,7 @@ bool is_of_state(RedisFault fault) {
     case RedisFault::busy:
     case RedisFault::cluster:
     case RedisFault::max_clients:
+    case RedisFault::no_command:
       return true;
     default:
       return false;
