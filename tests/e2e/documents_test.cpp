@@ -147,7 +147,8 @@ class Documents : public ServicesWorld {
     // The first crash is the last, so that there is an item among the dead letters soon.
     coordinator_ =
         &start({"coordinator"}, {{"MAX_CRASH_ATTEMPTS", "1"}, {"ADMIN_KEY", admin_key()}});
-    second_coordinator_ = &start({"coordinator", "--instance-id", "second"});
+    second_coordinator_ =
+        &start({"coordinator", "--instance-id", "second"}, {{"MAX_CRASH_ATTEMPTS", "1"}});
     make_dead_letter();
     runner_ = &start({"runner", "--runner-id", "runner-1"}, {{"ADMIN_KEY", admin_key()}});
     const auto id = post_as_owner("@anna are you there?");
