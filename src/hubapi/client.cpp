@@ -215,7 +215,9 @@ Task<KeyAnswer> HubClient::check_key_of(std::string acting, Deadline deadline) {
   if (answer.status == 408 || answer.status == 429)
     co_return KeyAnswer{.reason = status_error(call, answer).message()};
   KeyAnswer accepted{.standing = KeyStanding::accepted};
-  if (answer.status == 403) accepted.reason = status_error(call, answer).message();
+  // Ours names what is missing by a code. Others, which do not know this call, may say 403 to it.
+  if (answer.status == 403 && string_field(answer.body, "code") == "forbidden")
+    accepted.reason = status_error(call, answer).message();
   if (answer.status == 200) accepted.dataset = read_generation(answer.body).dataset;
   co_return accepted;
 }

@@ -239,6 +239,11 @@ TEST_F(ForeignClientTest, SilenceDoesNotTakeARefusalBack) {
   EXPECT_EQ(client->key_standing(), KeyStanding::refused);
   EXPECT_EQ(run(client->check_key(soon())).standing, KeyStanding::accepted);
   EXPECT_EQ(client->key_standing(), KeyStanding::accepted);
+  // Says it of a call that it does not know.
+  hub.fail("/system/generation", 403, 1);
+  const auto unknown_call = run(client->check_key(soon()));
+  EXPECT_EQ(unknown_call.standing, KeyStanding::accepted);
+  EXPECT_EQ(unknown_call.reason, "");
 }
 
 TEST_F(ForeignClientTest, ErrorTextsAreLiteral) {
