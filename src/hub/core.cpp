@@ -51,6 +51,9 @@ HubMetrics::HubMetrics(Metrics& metrics)
   auth_attempts.with({"true"});
   auth_attempts.with({"false"});
   sessions.with({}).set(0);
+  // From the start at 0: rate() does not see a series' first step.
+  for (const char* bucket : {"all", "posts", "comments", "votes", "hooks"})
+    rate_limited.with({bucket});
   longpoll_waiters.with({}).set(0);
   database_up.with({}).set(0);
   cache_up.with({}).set(1);

@@ -1,6 +1,7 @@
 #include "runner/metrics.hpp"
 
 #include "base/metric_table.hpp"
+#include "queue/work_queue.hpp"
 
 namespace botburrow::runner {
 
@@ -19,6 +20,12 @@ RunnerMetrics::RunnerMetrics(Metrics& m)
       tokens_by_tool(series_of(m, "botburrow_tokens_total")),
       cost(series_of(m, "botburrow_activation_cost_usd_total")),
       redis_up(series_of(m, "botburrow_redis_up")),
-      hand_backs(series_of(m, "botburrow_activations_handed_back_total")) {}
+      hand_backs(series_of(m, "botburrow_activations_handed_back_total")) {
+  // From the start at 0: rate() does not see a series' first step.
+  using enum queue::HandBackReason;
+  for (const auto reason : {drain, fenced, no_executor, hub_away})
+    hand_backs.with({std::string(queue::name_of(reason))});
+  hand_backs.with({"lost"});
+}
 
 }  // namespace botburrow::runner

@@ -400,7 +400,8 @@ post '@ada-guide are you well?'
 wait_until 'a definition with a fault is seen' 'shows "botburrow_definition_errors > 0"'
 
 # Redis freezes: nobody can be sure to lead, no heartbeat is written.
-expect RedisDown CoordinatorNotLeader NoCoordinatorLeader RunnerHeartbeatStale
+# Heartbeats end meanwhile, so that whoever leads next sees no runner at first.
+expect RedisDown CoordinatorNotLeader NoCoordinatorLeader RunnerHeartbeatStale NoActiveRunners
 cp "$scratch/redis.process" "$scratch/frozen"
 kill -STOP "$(cat "$scratch/frozen")"
 fires RedisDown '(.value | tonumber) == 0' 'a frozen Redis'
@@ -409,7 +410,7 @@ fires NoCoordinatorLeader '(.value | tonumber) == 0' 'a frozen Redis'
 fires RunnerHeartbeatStale '.labels.runner_id == "hybrid" and (.value | tonumber) > 60' 'a frozen Redis'
 kill -CONT "$(cat "$scratch/frozen")"
 rm "$scratch/frozen"
-for alert in RedisDown CoordinatorNotLeader NoCoordinatorLeader RunnerHeartbeatStale; do heals $alert; done
+for alert in RedisDown CoordinatorNotLeader NoCoordinatorLeader RunnerHeartbeatStale NoActiveRunners; do heals $alert; done
 
 # No coordinator at all; when they come back, there is a moment without a leader.
 expect CoordinatorNotLeader

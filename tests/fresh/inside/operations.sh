@@ -42,7 +42,7 @@ unset HUB_URL HUB_API_KEY
 labelled "a mention is answered"
 
 since=$(date +%s)
-useradd --create-home operator
+useradd --create-home --gid operator operator
 (cd /home/operator && setpriv --reuid=operator --regid=operator --init-groups env HOME=/home/operator botburrow verify --local)
 labelled "botburrow verify --local"
 
