@@ -1,3 +1,4 @@
+#include "base/deadline.hpp"
 #include "base/error.hpp"
 #include "base/metric_table.hpp"
 #include "cli/commands.hpp"
@@ -24,6 +25,13 @@ Task<> watch_database(hub::HubServer& hub, StopRequest& stop, std::exception_ptr
   if (failure) stop.request();
 }
 
+// Whoever is started after us asks at once; a database that does not open holds nobody's start up.
+Task<> wait_for_database(const hub::HubServer& hub, const StopRequest& stop) {
+  const auto patience = Deadline::in(std::chrono::seconds(5));
+  while (!hub.ready() && !stop.requested() && !patience.passed())
+    co_await sleep_for(std::chrono::milliseconds(10));
+}
+
 Task<int> run_hub(StopRequest& stop, const Context& context, const Settings& settings,
                   std::string data) {
   const Log log = service_log(context.environment, settings, "hub");
@@ -45,6 +53,7 @@ Task<int> run_hub(StopRequest& stop, const Context& context, const Settings& set
   TaskGroup tasks(executor);
   tasks.spawn("database", [&] { return watch_database(hub, stop, failure); });
   ServiceManager manager(executor, context.environment);
+  co_await wait_for_database(hub, stop);
   manager.ready([] { return true; });
   co_await stop.until_requested();
   stop.log_to(log);
