@@ -1,9 +1,11 @@
 // What working with files and programs costs an activation: its sandbox, a command, a call of a
 // file tool, a line to a program that stays and back. Prints one line a figure: `name value unit`.
+#include "mcp/connect.hpp"
 #include "sandbox/place.hpp"
 #include "tests/sandbox/temporary_root.hpp"
 #include "tests/support/run_task.hpp"
 #include "tools/core_tools.hpp"
+#include "tools/sandbox_launcher.hpp"
 #include "tools/toolbox.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -57,6 +59,7 @@ class Hands {
     commands();
     files();
     resident();
+    server();
   }
 
  private:
@@ -130,6 +133,43 @@ class Hands {
             }));
     test::run_task(ioc_, process->terminate(0s));
     test::run_task(ioc_, place.close());
+  }
+
+  /// This program's own server, as an agent starts it: in a sandbox of its own.
+  void server() {
+    const mcp::LaunchSpec spec{.server = "desk", .argv = {BOTBURROW_PROGRAM, "mcp", "desk"}};
+    std::vector<double> started;
+    for (int round = 0; round < 10; ++round) {
+      sandbox::Place place(sandboxes_, "place-m" + std::to_string(round), Log::none());
+      tools::SandboxLauncher launcher(place, Deadline::in(60s));
+      std::unique_ptr<mcp::Client> client;
+      started.push_back(timed(1, [&]() -> Task<> {
+                          client =
+                              co_await mcp::connect_stdio(launcher, spec, {}, {.version = "bench"},
+                                                          Deadline::in(20s), Log::none());
+                        }).front());
+      if (round == 0) {
+        figure("MCP server in a sandbox: resident, all of it", resident_of_children(::getpid()),
+               "MiB");
+        calls(*client);
+      }
+      test::run_task(ioc_, client->close());
+      test::run_task(ioc_, place.close());
+    }
+    figures("MCP server: sandbox, start and handshake", started);
+  }
+
+  void calls(mcp::Client& client) {
+    const auto tools = test::run_task(ioc_, client.list_tools(Deadline::in(20s)));
+    const auto counter = std::ranges::find(tools, "count_words", &mcp::ToolDefinition::name);
+    if (counter == tools.end()) return;
+    figures("MCP call of a tool, and back", timed(1000, [&]() -> Task<> {
+              mcp::Client::Call call{.tool = counter->name,
+                                     .arguments = {{"text", "three words here"}},
+                                     .input_schema = counter->input_schema,
+                                     .output_schema = counter->output_schema};
+              co_await client.call(std::move(call), Deadline::in(20s));
+            }));
   }
 
   sandbox::TemporaryRoot root_;
