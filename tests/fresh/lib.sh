@@ -4,8 +4,6 @@
 root=$(cd "$(dirname "$0")/../.." && pwd)
 cache=$root/.cache/fresh
 suite=bookworm
-mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
-security=${DEBIAN_SECURITY_MIRROR:-http://deb.debian.org/debian-security}
 child=
 
 say() { printf '%s\n' "$*" >&2; }
@@ -118,10 +116,18 @@ base_archive() {
   base=$cache/base-$suite-$architecture.tar
   [ -f "$base" ] || step 1800 "debootstrap of a minimal Debian 12" make_base
 }
+# shellcheck disable=SC2016 # apt's variables
+# Where apt of this machine takes a suite from.
+archive_of() { # SUITE
+  apt-get indextargets --format '$(REPO_URI)' "Created-By: Packages" "Codename: $1" "Component: main" | sed -n '1s|/$||p'
+}
 make_base() {
   exec 8>"$base.lock"
   flock 8
   [ ! -f "$base" ] || return 0
+  mirror=${DEBIAN_MIRROR:-$(archive_of "$suite")}
+  security=${DEBIAN_SECURITY_MIRROR:-$(archive_of "$suite-security")}
+  [ -n "$mirror" ] && [ -n "$security" ] || die "apt of this machine has no $suite and $suite-security: set DEBIAN_MIRROR and DEBIAN_SECURITY_MIRROR to archives that have"
   bounded "$limit" debootstrap --variant=minbase --arch="$architecture" "$suite" "$work/base" "$mirror"
   cat >"$work/base/etc/apt/sources.list" <<SOURCES
 deb $mirror $suite main
